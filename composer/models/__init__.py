@@ -1,0 +1,1 @@
+"""Networks and samplers: tensors only, no knowledge of music."""

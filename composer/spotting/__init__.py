@@ -1,0 +1,1 @@
+"""From what was seen to a cue sheet with a solved tempo map."""

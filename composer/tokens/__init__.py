@@ -1,0 +1,1 @@
+"""Music to ids and back."""

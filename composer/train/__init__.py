@@ -1,0 +1,1 @@
+"""Training: ``python -m composer.train.data``, then ``.chords``, ``.melody``, ``.accompaniment``."""

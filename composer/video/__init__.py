@@ -1,0 +1,1 @@
+"""Reading a video once and measuring what is seen in it."""

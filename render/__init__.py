@@ -1,0 +1,3 @@
+"""FrameScore's renderer: from a MIDI file to audio. Knows MIDI files only, never `composer`."""
+
+from __future__ import annotations
