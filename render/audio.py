@@ -1,0 +1,126 @@
+"""Audio in memory and as WAV files.
+
+Convention: samples have shape (channels, n), float32, full scale 1.0. Files are written as 24-bit PCM to a temporary
+file beside the target, synced and renamed, so that a reader never sees half a file.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from render.errors import BadInput, OutOfResources
+
+SAMPLE_RATE = 48_000
+MAX_CHANNELS = 8
+MAX_READ_BYTES = 8 * 2**30  # of float32 samples: about three hours of stereo at 96 kHz
+_BLOCK_FRAMES = 1 << 18
+_PCM24_STEP = 2.0**-23
+
+
+@dataclass(frozen=True, eq=False)
+class Audio:
+    """``samples`` (channels, n) float32, 1.0 = full scale; ``sample_rate`` in Hz."""
+
+    samples: np.ndarray
+    sample_rate: int = SAMPLE_RATE
+
+    def __post_init__(self) -> None:
+        if self.samples.ndim != 2 or not 1 <= self.samples.shape[0] <= MAX_CHANNELS:
+            raise ValueError(f"audio of shape {self.samples.shape}: needs (1-{MAX_CHANNELS} channels, samples)")
+        if self.samples.dtype != np.float32:
+            raise ValueError(f"audio of type {self.samples.dtype}: needs float32")
+        if not 1_000 <= self.sample_rate <= 768_000:
+            raise ValueError(f"sample rate {self.sample_rate} Hz is outside 1000-768000")
+
+    @property
+    def length_samples(self) -> int:
+        """Samples a channel."""
+        return int(self.samples.shape[1])
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return self.length_samples / self.sample_rate
+
+    @property
+    def peak(self) -> float:
+        """Largest magnitude of a sample, 1.0 = full scale."""
+        return max(
+            (float(np.abs(self.samples[:, i : i + _BLOCK_FRAMES]).max()) for i in self._block_starts()), default=0.0
+        )
+
+    def _block_starts(self) -> range:
+        return range(0, self.length_samples, _BLOCK_FRAMES)
+
+
+def write_wav(audio: Audio, path: Path) -> None:
+    """Write ``audio`` as 24-bit PCM, atomically. Samples beyond full scale are clipped.
+
+    Raises OutOfResources when the disk is full or the file would pass WAV's 4 GiB, BadInput when the folder cannot
+    be written.
+    """
+    size = audio.length_samples * audio.samples.shape[0] * 3
+    if size > 2**32 - 4096:
+        raise OutOfResources(f"{path}: {size / 2**30:.1f} GiB is more than a WAV file can hold; render it in parts")
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be written ({error.strerror}); choose another folder") from None
+    partial = Path(name)
+    try:
+        with os.fdopen(handle, "w+b") as file:
+            _write_pcm24(audio, file)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.chmod(0o666 & ~_umask())
+        partial.replace(path)
+    except (OSError, soundfile.LibsndfileError) as error:
+        raise OutOfResources(f"{path}: could not be written ({error}); free some disk space") from None
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def read_wav(path: Path) -> Audio:
+    """Read a sound file (WAV, FLAC, AIFF, Ogg). Raises BadInput (unreadable, empty, too long, not finite)."""
+    try:
+        with soundfile.SoundFile(path) as file:
+            frames, channels, rate = file.frames, file.channels, file.samplerate
+            if not 1 <= channels <= MAX_CHANNELS:
+                raise BadInput(f"{path}: {channels} channels; give at most {MAX_CHANNELS}")
+            if not 0 < frames <= MAX_READ_BYTES // (4 * channels):
+                raise BadInput(f"{path}: {frames} samples; give a sound file that is neither empty nor hours long")
+            blocks = []
+            while len(block := file.read(_BLOCK_FRAMES, dtype="float32", always_2d=True)):
+                blocks.append(block.T)
+    except FileNotFoundError:
+        raise BadInput(f"{path}: no such file; check the path") from None
+    except (OSError, soundfile.SoundFileError) as error:
+        cause = " ".join(str(error).split())
+        raise BadInput(f"{path}: not a readable sound file ({cause}); give a WAV file") from None
+    if not blocks:
+        raise BadInput(f"{path}: no sound could be read; give a sound file that is complete")
+    samples = np.concatenate(blocks, axis=1)
+    if not np.isfinite(samples).all():
+        raise BadInput(f"{path}: holds samples that are no numbers; write the file again")
+    return Audio(np.ascontiguousarray(samples), rate)
+
+
+def _write_pcm24(audio: Audio, file) -> None:
+    channels = audio.samples.shape[0]
+    with soundfile.SoundFile(file, "w", audio.sample_rate, channels, "PCM_24", format="WAV") as target:
+        for start in audio._block_starts():
+            block = np.clip(audio.samples[:, start : start + _BLOCK_FRAMES], -1.0, 1.0 - _PCM24_STEP)
+            target.write(np.ascontiguousarray(block.T))
+
+
+def _umask() -> int:
+    """The process's file mode mask (it can only be read by setting it)."""
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,285 @@
+"""FluidSynth in a guarded child process: a `Performance` in, one `Audio` a stem out.
+
+The child (`render.synth_worker`) has limits on wall-clock time, processor time, memory and file size, and a private
+folder; what it wrote is checked here, because FluidSynth reports success without a SoundFont, with a broken one and on a
+full disk. Every part has a synthesizer channel of its own, so a file may hold up to 256 instruments. The sound is linear in
+its parts (float samples, unlimited voices), so the stems sum to the mix.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from render.audio import SAMPLE_RATE, Audio
+from render.errors import BadInput, NotInstalled, OutOfResources
+from render.events import Part, Performance
+from render.soundfont import INSTALL_HINT, check_soundfont
+
+SILENCE = 1e-5  # -100 dB full scale
+_GRID_FRAMES = 64  # FluidSynth's own block
+_POLL_S = 0.02
+_STEREO_FRAME_BYTES = 8
+_FADE_S = 0.05
+_READ_FRAMES = 1 << 18
+_LIBRARY_HINT = (
+    "run `sh soundfonts/install.sh` (Debian/Ubuntu: apt-get install libfluidsynth3, macOS: brew install fluid-synth)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SynthLimits:
+    """What the child process may use. Its wall-clock limit is ``wall_s + wall_per_audio_s`` x (seconds to render)."""
+
+    wall_s: float = 60.0
+    wall_per_audio_s: float = 0.5
+    memory_bytes: int = 6 * 2**30
+    max_output_bytes: int = 12 * 2**30
+
+    def __post_init__(self) -> None:
+        if self.wall_s <= 0 or self.wall_per_audio_s < 0 or self.memory_bytes <= 0 or self.max_output_bytes <= 0:
+            raise ValueError(f"limits must be above zero: {self}")
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Reverb and chorus of the whole ensemble, and how much each part sends unless its MIDI says otherwise (CC91, CC93).
+
+    Sizes, damping, width and level as FluidSynth defines them (0-1); sends 0-127.
+    """
+
+    size: float = 0.65
+    damping: float = 0.3
+    width: float = 0.8
+    level: float = 0.6
+    reverb_send: int = 56
+    drum_reverb_send: int = 28
+    chorus_send: int = 0
+    chorus_voices: int = 3
+    chorus_level: float = 0.6
+    chorus_speed_hz: float = 0.3
+    chorus_depth_ms: float = 6.0
+
+
+@dataclass(frozen=True)
+class Synthesis:
+    """Stems by name, all of one length, unmastered; or one entry ``mix`` when no stems were asked for."""
+
+    audio: dict[str, Audio]
+    warnings: tuple[str, ...]
+
+
+MIX = "mix"
+
+
+def synthesize(
+    performance: Performance,
+    soundfont: Path,
+    *,
+    length_s: float | None = None,
+    tail_s: float = 0.0,
+    stems: bool = False,
+    sample_rate: int = SAMPLE_RATE,
+    gain: float = 0.2,
+    room: Room = Room(),
+    limits: SynthLimits = SynthLimits(),
+    progress: Callable[[float], None] | None = None,
+) -> Synthesis:
+    """Render ``performance``. The sound lasts ``length_s`` (default: to the end of the file) plus ``tail_s`` seconds.
+
+    What still rings there fades out over the last 50 ms. ``progress`` is called with the share done, 0-1. Raises
+    BadInput (SoundFont unusable, silent result), NotInstalled (FluidSynth), OutOfResources (a limit was reached).
+    """
+    check_soundfont(soundfont)
+    frames = round(((performance.end_s if length_s is None else length_s) + tail_s) * sample_rate)
+    if frames <= 0:
+        raise BadInput("the music has no length; give it a MIDI file that lasts longer than zero seconds")
+    names = performance.stem_names if stems else (MIX,)
+    passes = [[i for i, part in enumerate(performance.parts) if not stems or part.stem == name] for name in names]
+    size = frames * _STEREO_FRAME_BYTES * len(passes)
+    if size > limits.max_output_bytes:
+        raise OutOfResources(
+            f"the sound would take {size / 2**30:.1f} GiB of memory; render it in parts, or without stems"
+        )
+    wall_s = limits.wall_s + limits.wall_per_audio_s * len(passes) * frames / sample_rate
+    job = {
+        "soundfont": "font" + soundfont.suffix,
+        "sample_rate": sample_rate,
+        "frames": frames,
+        "gain": gain,
+        "polyphony": 4096,
+        "passes": passes,
+        "parts": [{"is_drums": part.is_drums} for part in performance.parts],
+        "reverb": {
+            "roomsize": room.size,
+            "damping": room.damping,
+            "width": room.width * 100.0,
+            "level": room.level,
+        },
+        "chorus": {
+            "nr": room.chorus_voices,
+            "level": room.chorus_level,
+            "speed": room.chorus_speed_hz,
+            "depth": room.chorus_depth_ms,
+        },
+        "reverb_send": room.reverb_send,
+        "drum_reverb_send": room.drum_reverb_send,
+        "chorus_send": room.chorus_send,
+        "cpu_s": max(1, math.ceil(wall_s)),
+        "memory_bytes": limits.memory_bytes,
+        "max_file_bytes": frames * _STEREO_FRAME_BYTES + 2**20,
+    }
+    with tempfile.TemporaryDirectory(prefix="framescore-") as name:
+        folder = Path(name)
+        (folder / job["soundfont"]).symlink_to(soundfont.resolve())
+        try:
+            (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
+            np.savez(folder / "events.npz", **_event_columns(performance.parts, sample_rate))
+        except OSError as error:
+            raise OutOfResources(f"the temporary folder is unusable ({error.strerror}); free disk space") from None
+        outcome = _run(folder, wall_s, size, progress)
+        _raise_for(outcome, soundfont, wall_s, limits)
+        audio = {
+            stem: _collect(folder / f"pass{i}.f32", frames, sample_rate, soundfont) for i, stem in enumerate(names)
+        }
+    return _checked(audio, performance, soundfont)
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """How the child ended: exit code (negative: signal; None: stopped at the time limit), its result and its words."""
+
+    code: int | None
+    result: dict
+    words: str
+
+
+def _event_columns(parts: Sequence[Part], sample_rate: int) -> dict[str, np.ndarray]:
+    """All events in order of time, as columns; frames on FluidSynth's 64-sample grid."""
+    times = np.concatenate([part.time_s for part in parts])
+    frame = np.round(times * sample_rate / _GRID_FRAMES).astype(np.int64) * _GRID_FRAMES
+    order = np.argsort(frame, kind="stable")
+    columns = {
+        "frame": frame,
+        "part": np.repeat(np.arange(len(parts)), [len(part.time_s) for part in parts]),
+        "status": np.concatenate([part.status for part in parts]),
+        "data1": np.concatenate([part.data1 for part in parts]),
+        "data2": np.concatenate([part.data2 for part in parts]),
+    }
+    return {name: column[order] for name, column in columns.items()}
+
+
+def _run(folder: Path, wall_s: float, size: int, progress: Callable[[float], None] | None) -> _Outcome:
+    """Start the child on the job in ``folder`` and wait for it, at most ``wall_s`` seconds."""
+    environment = dict(os.environ)
+    search = [str(Path(__file__).resolve().parents[1]), environment.get("PYTHONPATH", "")]
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, search))
+    environment.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", PYTHONDONTWRITEBYTECODE="1")
+    words = folder / "words.txt"
+    with words.open("wb") as sink:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "render.synth_worker", "."],
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=sink,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            code = _wait(child, folder, wall_s, size, progress)
+        finally:
+            if child.poll() is None:
+                child.kill()
+                child.wait()
+    result_file = folder / "result.json"
+    result = {}
+    if result_file.is_file():
+        try:
+            result = json.loads(result_file.read_text(encoding="utf-8"))
+        except ValueError:
+            result = {}
+    with words.open("rb") as source:
+        said = source.read(65_536).decode("utf-8", "replace")
+    return _Outcome(code, result, said)
+
+
+def _wait(
+    child: subprocess.Popen, folder: Path, wall_s: float, size: int, progress: Callable[[float], None] | None
+) -> int | None:
+    """The child's exit code, or None when ``wall_s`` seconds have passed."""
+    deadline = time.monotonic() + wall_s
+    while (left_s := deadline - time.monotonic()) > 0:
+        try:
+            return child.wait(min(_POLL_S if progress is None else 10 * _POLL_S, left_s))
+        except subprocess.TimeoutExpired:
+            if progress is not None:
+                progress(min(1.0, sum(path.stat().st_size for path in folder.glob("*.f32")) / size))
+    return None
+
+
+def _raise_for(outcome: _Outcome, soundfont: Path, wall_s: float, limits: SynthLimits) -> None:
+    """Turn a failed outcome into the error that names cause and remedy."""
+    error, detail = outcome.result.get("error"), outcome.result.get("detail", "")
+    if outcome.code == 0 and error == "":
+        return
+    memory = f"rendering needs more than {limits.memory_bytes / 2**20:.0f} MB of memory; use a smaller SoundFont"
+    if outcome.code is None or outcome.code == -signal.SIGXCPU:
+        raise OutOfResources(f"rendering took longer than {wall_s:.0f} s and was stopped; render it in parts")
+    if outcome.code == -signal.SIGXFSZ or error == "disk":
+        raise OutOfResources(f"the rendered sound could not be stored ({detail or 'file limit'}); free disk space")
+    if error == "module":
+        raise NotInstalled(f"pyfluidsynth is not usable ({detail}); run `pip install --force-reinstall pyfluidsynth`")
+    if error == "library":
+        raise NotInstalled(f"the FluidSynth library is not installed; {_LIBRARY_HINT}")
+    if error == "memory" or "out of memory" in outcome.words.lower() or "MemoryError" in outcome.words:
+        raise OutOfResources(memory)
+    if error == "soundfont":
+        raise BadInput(f"{soundfont}: FluidSynth cannot load this SoundFont; name another one, or {INSTALL_HINT}")
+    if outcome.code < 0:
+        if outcome.code == -signal.SIGKILL:
+            raise OutOfResources("the system ended the rendering, probably for lack of memory; close other programs")
+        name = signal.Signals(-outcome.code).name
+        raise BadInput(f"{soundfont}: FluidSynth crashed ({name}) on this SoundFont; name another one")
+    last = (outcome.words.strip().splitlines() or ["no message"])[-1]
+    raise BadInput(f"{soundfont}: FluidSynth failed ({detail or last}); name another SoundFont")
+
+
+def _collect(path: Path, frames: int, sample_rate: int, soundfont: Path) -> Audio:
+    """Read one pass and fade its last 50 ms. Raises BadInput when it is short or not finite."""
+    written = path.stat().st_size if path.is_file() else 0
+    if written != frames * _STEREO_FRAME_BYTES:
+        raise BadInput(f"{soundfont}: FluidSynth wrote {written} bytes instead of the whole piece; name another one")
+    samples = np.empty((2, frames), dtype=np.float32)
+    with path.open("rb") as file:
+        for start in range(0, frames, _READ_FRAMES):
+            block = np.fromfile(file, dtype=np.float32, count=2 * min(_READ_FRAMES, frames - start))
+            samples[:, start : start + len(block) // 2] = block.reshape(-1, 2).T
+    path.unlink()
+    for start in range(0, frames, _READ_FRAMES):
+        if not np.isfinite(samples[:, start : start + _READ_FRAMES]).all():
+            raise BadInput(f"{soundfont}: FluidSynth made samples that are no numbers; name another SoundFont")
+    fade = min(frames, round(_FADE_S * sample_rate))
+    samples[:, frames - fade :] *= (0.5 + 0.5 * np.cos(np.linspace(0, np.pi, fade))).astype(np.float32)
+    return Audio(samples, sample_rate)
+
+
+def _checked(audio: dict[str, Audio], performance: Performance, soundfont: Path) -> Synthesis:
+    """Refuse a silent result; name silent stems."""
+    silent = [name for name, sound in audio.items() if sound.peak < SILENCE]
+    if len(silent) == len(audio):
+        raise BadInput(
+            f"{soundfont}: {performance.note_count} notes were played but nothing sounds; "
+            "the SoundFont lacks the instruments, or volume (CC7, CC11) is 0 in the MIDI file"
+        )
+    return Synthesis(audio, tuple(f"{name} is silent" for name in silent))
