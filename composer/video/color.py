@@ -1,0 +1,106 @@
+"""Colour of single pictures: log-chroma histograms, brightness, saturation, warmth.
+
+The histogram is HistoGAN's RGB-uv feature (Afifi, Brubaker and Brown, CVPR 2021), which V-MusProd (Zhuo et al., 2023)
+takes as its colour controller: for each of the planes R, G and B the log-ratios u and v of that channel to the two
+others fall into ``HISTOGRAM_BINS`` bins from -3 to 3 through an inverse-quadratic kernel of width 0.02, each pixel
+weighted by its intensity; the whole sums to 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from composer.video.features import HISTOGRAM_BINS
+
+KERNEL_WIDTH = 0.02  # sigma
+LOG_CHROMA_BOUND = 3.0
+EPSILON = 1e-6
+HISTOGRAM_SIDE_PX = 40  # the picture is averaged down to at most so many pixels a side
+WARM_HUE_DEGREES = 30.0  # orange; its opposite is azure
+SAMPLES_HZ = 2.0
+MAX_SAMPLES = 2400  # 20 minutes at SAMPLES_HZ; beyond, every second sample goes and the rate halves
+
+_BIN_CENTRES = np.linspace(-LOG_CHROMA_BOUND, LOG_CHROMA_BOUND, HISTOGRAM_BINS, dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class ColorSample:
+    """Colour of one picture. ``histogram`` (3, bins, bins) float32, sums to 1; see `VideoFeatures` for the rest."""
+
+    time_s: float
+    histogram: np.ndarray
+    brightness: float
+    saturation: float
+    warmth: float
+
+
+class ColorController:
+    """Collects `ColorSample`\\ s from a stream of pictures; memory is bounded by ``max_samples``."""
+
+    def __init__(self, samples_hz: float = SAMPLES_HZ, max_samples: int = MAX_SAMPLES) -> None:
+        self.samples: list[ColorSample] = []
+        self._interval_s = 1.0 / samples_hz
+        self._max_samples = max_samples
+        self._next_s = 0.0
+
+    def see(self, time_s: float, rgb: np.ndarray) -> None:
+        """Take the picture (height, width, 3) uint8 if a sample is due at ``time_s``."""
+        if time_s < self._next_s:
+            return
+        if len(self.samples) >= self._max_samples:
+            del self.samples[1::2]
+            self._interval_s *= 2.0
+        self.samples.append(color_sample(time_s, rgb))
+        self._next_s = (int(time_s / self._interval_s + 1e-9) + 1) * self._interval_s
+
+
+def color_sample(time_s: float, rgb: np.ndarray) -> ColorSample:
+    """Measure one picture (height, width, 3) uint8."""
+    height, width = rgb.shape[:2]
+    size = (min(width, HISTOGRAM_SIDE_PX), min(height, HISTOGRAM_SIDE_PX))
+    small = rgb if size == (width, height) else cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
+    hsv = cv2.cvtColor(small.astype(np.float32) / 255.0, cv2.COLOR_RGB2HSV)
+    saturation = hsv[..., 1]
+    weight = saturation * hsv[..., 2]  # chroma: dark pixels have a saturation but show no colour
+    warm = np.cos(np.deg2rad(hsv[..., 0] - WARM_HUE_DEGREES))
+    total = float(weight.sum())
+    return ColorSample(
+        time_s=time_s,
+        histogram=log_chroma_histogram(small),
+        brightness=float(hsv[..., 2].mean()),
+        saturation=float(saturation.mean()),
+        warmth=float((weight * warm).sum() / total) if total > EPSILON * weight.size else 0.0,
+    )
+
+
+def log_chroma_histogram(rgb: np.ndarray) -> np.ndarray:
+    """RGB-uv histogram of a picture (height, width, 3) uint8: (3, bins, bins) float32, sums to 1.
+
+    Planes R, G, B; axis 1 is u, axis 2 is v: R (R/G, R/B), G (G/R, G/B), B (B/R, B/G).
+    """
+    pixels = rgb.reshape(-1, 3).astype(np.float32) / 255.0
+    logs = np.log(pixels + EPSILON)
+    intensity = np.sqrt((pixels**2).sum(axis=1) + EPSILON)
+    red_green = _kernel(logs[:, 0] - logs[:, 1])
+    red_blue = _kernel(logs[:, 0] - logs[:, 2])
+    green_blue = _kernel(logs[:, 1] - logs[:, 2])
+    # The bins lie evenly about 0, so the kernel of a negated ratio is the same one upside down.
+    planes = np.stack(
+        (
+            (red_green * intensity) @ red_blue.T,
+            (red_green[::-1] * intensity) @ green_blue.T,
+            (red_blue[::-1] * intensity) @ green_blue[::-1].T,
+        )
+    )
+    return (planes / planes.sum()).astype(np.float32)
+
+
+def _kernel(log_ratio: np.ndarray) -> np.ndarray:
+    """Inverse-quadratic weight of each pixel in each bin: (bins, pixels)."""
+    distance = (log_ratio[None, :] - _BIN_CENTRES[:, None]) / np.float32(KERNEL_WIDTH)
+    np.square(distance, out=distance)
+    distance += np.float32(1.0)
+    return np.reciprocal(distance, out=distance)

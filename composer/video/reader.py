@@ -1,0 +1,325 @@
+"""Reading video: one decode pass that hands out small RGB pictures with their times.
+
+Convention: time is picture time (see `composer.video.clock`). Pictures are turned as their display matrix asks and
+scaled once, in FFmpeg, so that their long side is ``SIDE_PX``; transparent pictures are laid over black. Memory does
+not grow with the length of the film.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import av.error
+import av.stream
+import numpy as np
+from av.video.reformatter import VideoReformatter
+
+from composer.errors import BadInput
+from composer.video.clock import Clock, Frame
+
+SIDE_PX = 160  # long side of the pictures handed out
+MIN_SIDE_PX = 16  # shorter sides are stretched to it: optical flow needs so many
+DETAIL_SIDE_PX = 256  # short side of the larger pictures, for the semantic network (which takes 224 and more)
+MAX_DAMAGED_SHARE = 0.5  # of packets or pictures; beyond it the picture means nothing
+MAX_DAMAGED_RUN = 10_000  # packets in a row without a picture, before reading is given up
+RATES_HZ = (0.2, 240.0)  # a declared frame rate outside says nothing (some containers declare 1000)
+ZERO_TIMECODE = "00:00:00:00"
+
+# Containers that may hold a film. Playlists and concatenations (which open other files and addresses), text consoles
+# and lists of stills are left out on purpose.
+CONTAINERS = (
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,live_flv,mpeg,mpegts,mpegvideo,ogg,asf,gif,apng,mxf,gxf,nut,rm,"
+    "dv,h264,hevc,vvc,m4v,ivf,obu,av1,vc1,wtv,swf,mjpeg,yuv4mpegpipe,cavsvideo,h263,h261,bink,smk,nsv,amv,pva,roq"
+)
+
+# PyAV raises more than its own errors on damaged files; UnicodeDecodeError is a ValueError.
+PYAV_ERRORS = (
+    av.error.FFmpegError,
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What is refused as too much for one film."""
+
+    max_pixels: int = 64_000_000  # of one picture
+    max_side_px: int = 16_384
+    max_duration_s: float = 4 * 3600.0
+    max_frames: int = 2_000_000
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What a finished pass knows of the file."""
+
+    duration_s: float  # end of the last picture
+    frame_count: int
+    frame_rate: float  # nominal, frames/s
+    width: int  # as shown: after rotation
+    height: int
+    rotation_degrees: int  # counter-clockwise turn that was applied: 0, 90, 180 or 270
+    codec: str
+    has_audio: bool
+    start_timecode: str  # "HH:MM:SS:FF"
+    warnings: tuple[str, ...]
+
+
+class VideoReader:
+    """An open video file; a context manager. `frames` is read once, `info` is there after its end.
+
+    Raises `BadInput` where the file is missing, is no video, is beyond ``limits`` or has no decodable picture.
+    """
+
+    def __init__(self, path: Path, limits: Limits = Limits(), side_px: int = SIDE_PX) -> None:
+        self.path = path
+        self.limits = limits
+        self.side_px = side_px
+        self._info: VideoInfo | None = None
+        self._damage: tuple[str, ...] = ()
+        check_regular_file(path)
+        with self._translated("cannot be opened as a video"):
+            self._container = av.open(
+                f"file:{path.resolve()}",
+                metadata_errors="replace",
+                options={"format_whitelist": CONTAINERS, "protocol_whitelist": "file"},
+            )
+        with contextlib.ExitStack() as on_error:
+            on_error.callback(self.close)
+            with self._translated("has an unreadable video stream"):
+                self._open_stream()
+            on_error.pop_all()
+
+    def __enter__(self) -> VideoReader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; may be called twice."""
+        self._container.close()
+
+    @property
+    def expected_duration_s(self) -> float | None:
+        """What the container claims, for progress only; None where it claims nothing believable."""
+        duration = self._container.duration
+        seconds = duration / 1e6 if duration else 0.0
+        return seconds if 0.0 < seconds <= self.limits.max_duration_s else None
+
+    @property
+    def info(self) -> VideoInfo:
+        """Facts of the finished pass. Raises ValueError before `frames` came to its end."""
+        if self._info is None:
+            raise ValueError("info is known only after frames() was read to its end")
+        return self._info
+
+    def frames(self, detail_interval_s: float | None = None) -> Iterator[Frame]:
+        """Yield every picture, times strictly increasing from 0.
+
+        ``detail_interval_s``: also give a larger picture each time so much has passed, the first at 0.
+        Raises `BadInput` as the class says.
+        """
+        clock = Clock(self._declared_rate_hz)
+        scaler = Scaler(self.side_px)
+        for frame in clock.in_order(self._scaled(clock, scaler, detail_interval_s)):
+            if frame.time_s > self.limits.max_duration_s or clock.frame_count > self.limits.max_frames:
+                raise BadInput(
+                    f"{self.path}: runs beyond {self.limits.max_duration_s / 3600:g} hours or "
+                    f"{self.limits.max_frames} pictures; cut it into parts or repair its timestamps"
+                )
+            yield frame
+        self._info = VideoInfo(
+            duration_s=clock.end_s(),
+            frame_count=clock.frame_count,
+            frame_rate=clock.rate_hz(),
+            width=scaler.shown_width,
+            height=scaler.shown_height,
+            rotation_degrees=scaler.rotation_degrees,
+            codec=self._codec_name,
+            has_audio=len(self._container.streams.audio) > 0,
+            start_timecode=start_timecode(self._container),
+            warnings=(*self._damage, *clock.warnings()),
+        )
+
+    def _open_stream(self) -> None:
+        stills = av.stream.Disposition.attached_pic | av.stream.Disposition.timed_thumbnails
+        videos = [s for s in self._container.streams.video if not s.disposition & stills]
+        if not videos:
+            raise BadInput(f"{self.path}: has no video stream; give a file with moving pictures, not only sound")
+        known = [s for s in videos if s.codec_context is not None]
+        if not known:
+            raise BadInput(f"{self.path}: no decoder for its video; re-encode it, for instance to H.264 in MP4")
+        self._stream = known[0]
+        context = self._stream.codec_context
+        self._check_size(context.width, context.height)
+        context.options = {"max_pixels": str(self.limits.max_pixels)}
+        self._stream.thread_type = "AUTO"
+        self._codec_name = str(context.name)
+        rates = (self._stream.average_rate, self._stream.guessed_rate)
+        self._declared_rate_hz = next((float(r) for r in rates if r and RATES_HZ[0] <= r <= RATES_HZ[1]), None)
+
+    def _scaled(self, clock: Clock, scaler: Scaler, detail_interval_s: float | None) -> Iterator[Frame]:
+        first_s: float | None = None
+        next_detail_s = 0.0
+        for picture in self._decoded():
+            with self._translated("has a picture that cannot be converted"):
+                time_base = float(picture.time_base or 0)
+                pts_s = None if picture.pts is None else picture.pts * time_base
+                time_s = clock.stamp(pts_s)
+                first_s = time_s if first_s is None else first_s
+                detail = None
+                if detail_interval_s is not None and time_s - first_s >= next_detail_s:
+                    detail = scaler.detail(picture)
+                    next_detail_s = (int((time_s - first_s) / detail_interval_s) + 1) * detail_interval_s
+                frame = Frame(time_s, (picture.duration or 0) * time_base, scaler.small(picture), detail)
+            yield frame
+
+    def _decoded(self) -> Iterator[av.VideoFrame]:
+        """Yield decoded pictures in order of presentation; skip and count what is damaged."""
+        packets = damaged_packets = damaged_pictures = pictures = run = 0
+        cut_short = ""
+        demuxer = self._container.demux(self._stream)
+        while not cut_short:
+            try:
+                packet = next(demuxer, None)
+            except PYAV_ERRORS as error:
+                cut_short = f"the container is damaged: {type(error).__name__}"
+                break
+            if packet is None:
+                break
+            packets += 1
+            try:
+                decoded = packet.decode()
+            except PYAV_ERRORS:
+                decoded = []
+                damaged_packets += 1
+                run += 1
+                if run > MAX_DAMAGED_RUN:
+                    cut_short = f"{run} damaged packets in a row"
+            for picture in decoded:
+                self._check_size(picture.width, picture.height)
+                run = 0
+                pictures += 1
+                damaged_pictures += bool(picture.is_corrupt)
+                yield picture
+        found = f"{damaged_packets} of {packets} packets, {damaged_pictures} of {pictures} pictures damaged"
+        if not pictures:
+            raise BadInput(
+                f"{self.path}: has no picture that can be decoded ({found}); it is empty, cut off, encrypted or "
+                "damaged: export it again from its source"
+            )
+        if max(damaged_packets / packets, damaged_pictures / pictures) > MAX_DAMAGED_SHARE:
+            raise BadInput(
+                f"{self.path}: most of it is damaged or encrypted ({found}); export it again from its source"
+            )
+        if damaged_packets or damaged_pictures:
+            self._damage += (f"damaged parts were skipped ({found})",)
+        if cut_short:
+            self._damage += (f"reading stopped early ({cut_short}); the file may be cut off",)
+
+    def _check_size(self, width: int, height: int) -> None:
+        if max(width, height) > self.limits.max_side_px or width * height > self.limits.max_pixels:
+            raise BadInput(
+                f"{self.path}: pictures of {width}x{height} are beyond {self.limits.max_pixels} pixels or "
+                f"{self.limits.max_side_px} a side; scale the video down"
+            )
+
+    @contextlib.contextmanager
+    def _translated(self, what: str) -> Iterator[None]:
+        """Turn whatever PyAV raises into one line."""
+        try:
+            yield
+        except PYAV_ERRORS as error:
+            reason = " ".join(str(getattr(error, "strerror", None) or error).split())[:120]
+            raise BadInput(
+                f"{self.path}: {what} ({type(error).__name__}: {reason}); give a video file that plays, or "
+                "re-encode it, for instance to H.264 in MP4"
+            ) from error
+
+
+class Scaler:
+    """Turns decoded pictures into small upright RGB arrays of one size, whatever the stream changes to."""
+
+    def __init__(self, side_px: int) -> None:
+        self.shown_width = self.shown_height = self.rotation_degrees = 0
+        self._side_px = side_px
+        self._small = VideoReformatter()  # one each: it keeps its scaling tables while the sizes stay
+        self._detail = VideoReformatter()
+
+    def small(self, picture: av.VideoFrame) -> np.ndarray:
+        """(height, width, 3) uint8, long side ``side_px``, no side under ``MIN_SIDE_PX``."""
+        turns = _quarter_turns(picture)
+        if not self.shown_width:
+            self.rotation_degrees = turns * 90
+            upright = (picture.width, picture.height) if turns % 2 == 0 else (picture.height, picture.width)
+            self.shown_width, self.shown_height = upright
+        scale = min(1.0, self._side_px / max(self.shown_width, self.shown_height))
+        width = max(MIN_SIDE_PX, round(self.shown_width * scale))
+        height = max(MIN_SIDE_PX, round(self.shown_height * scale))
+        return _upright_rgb(self._small, picture, width, height, turns, "FAST_BILINEAR")
+
+    def detail(self, picture: av.VideoFrame) -> np.ndarray:
+        """(height, width, 3) uint8, short side ``DETAIL_SIDE_PX`` or as large as the picture is."""
+        turns = _quarter_turns(picture)
+        scale = min(1.0, DETAIL_SIDE_PX / min(picture.width, picture.height))
+        sides = [max(1, round(side * scale)) for side in (picture.width, picture.height)]
+        width, height = sides if turns % 2 == 0 else sides[::-1]
+        return _upright_rgb(self._detail, picture, width, height, turns, "BICUBIC")
+
+
+def check_regular_file(path: Path) -> None:
+    """Raise `BadInput` where ``path`` is no readable file with something in it."""
+    try:
+        if not path.exists():
+            raise BadInput(f"{path}: no such file; check the path")
+        if not path.is_file():
+            raise BadInput(f"{path}: not a file; give the path of one video file")
+        if path.stat().st_size == 0:
+            raise BadInput(f"{path}: the file is empty; export it again from its source")
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be read ({error.strerror}); check the path and its permissions") from error
+
+
+def start_timecode(container: av.container.InputContainer) -> str:
+    """The first SMPTE timecode that the container or a stream of it names, as "HH:MM:SS:FF"; zeros where none."""
+    named = [container.metadata.get("timecode"), *(s.metadata.get("timecode") for s in container.streams)]
+    for text in named:
+        match = re.fullmatch(r"(\d\d):([0-5]\d):([0-5]\d)[:;.](\d\d)", (text or "").strip())
+        if match:
+            return ":".join(match.groups())
+    return ZERO_TIMECODE
+
+
+def _quarter_turns(picture: av.VideoFrame) -> int:
+    """Counter-clockwise quarter turns that make the picture upright: 0-3."""
+    return round((picture.rotation or 0) / 90) % 4
+
+
+def _upright_rgb(
+    scaler: VideoReformatter, picture: av.VideoFrame, width: int, height: int, turns: int, method: str
+) -> np.ndarray:
+    """Scale to ``width`` x ``height`` as shown, RGB, transparent parts over black."""
+    lying_width, lying_height = (width, height) if turns % 2 == 0 else (height, width)
+    transparent = any(component.is_alpha for component in picture.format.components)
+    pixel_format = "rgba" if transparent else "rgb24"
+    scaled = scaler.reformat(picture, lying_width, lying_height, pixel_format, interpolation=method)
+    rgb = scaled.to_ndarray()
+    if transparent:
+        opacity = rgb[..., 3:].astype(np.uint16)
+        rgb = (rgb[..., :3] * opacity // 255).astype(np.uint8)
+    return np.ascontiguousarray(np.rot90(rgb, turns)) if turns else rgb
