@@ -1,0 +1,202 @@
+"""The ``framescore`` command: reads the arguments, calls the work, turns errors into one line and an exit
+code.
+
+Nothing heavy is imported before a subcommand runs, so that ``framescore --help`` answers at once. Exit codes:
+0 done, 2 wrong usage, 3 bad input, 4 something is not installed, 5 out of resources, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+from composer import __version__, interrupt
+from composer.errors import FrameScoreError, OutOfResources
+from composer.options import parse_hit, parse_seed, parse_tempo_bpm
+from composer.terminal import Console
+
+DONE = 0
+DEFAULT_CLIP_MODEL = "ViT-B-32"
+LOUDNESS_PRESETS = ("broadcast", "us-tv", "web", "none")
+
+
+def main() -> None:
+    """The console script: runs the command line of this process and ends it, Ctrl-C within two seconds."""
+    options = make_parser().parse_args()
+    interrupt.install()
+    interrupt.end_now(run(options))
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run one parsed command line and return its exit code."""
+    console = Console(quiet=options.quiet, as_json=options.json)
+    try:
+        check_neighbours(console)
+        return dispatch(options, console)
+    except FrameScoreError as error:
+        return fail(console, str(error), error.exit_code)
+    except MemoryError:
+        return fail(
+            console, "out of memory; close other programs or use a shorter film", OutOfResources.exit_code
+        )
+    except OSError as error:
+        from composer.output import explain
+
+        told = explain(error, Path(str(error.filename or "a file")))
+        return fail(console, str(told), told.exit_code)
+    except KeyboardInterrupt:
+        return fail(console, "interrupted; earlier outputs are as they were", interrupt.INTERRUPTED)
+    except interrupt.Terminated:
+        return fail(console, "terminated; earlier outputs are as they were", interrupt.TERMINATED)
+
+
+def fail(console: Console, message: str, exit_code: int) -> int:
+    """Say what went wrong in one line, to people and, where asked for, to programs."""
+    console.error(message)
+    console.result({"error": message, "exit_code": exit_code})
+    return exit_code
+
+
+def dispatch(options: argparse.Namespace, console: Console) -> int:
+    """Import and run what ``options.command`` names. Raises FrameScoreError."""
+    from render.errors import RenderError
+
+    try:
+        if options.command == "doctor":
+            from composer.doctor import doctor
+
+            return doctor(options, console)
+        if options.command == "score":
+            from composer.scoring import score
+
+            return score(options, console)
+        from composer import commands
+
+        works = {
+            "analyze": commands.analyze,
+            "spot": commands.spot,
+            "compose": commands.compose,
+            "render": commands.render,
+            "mux": commands.mux,
+        }
+        return works[options.command](options, console)
+    except RenderError as error:
+        return fail(console, str(error), error.exit_code)
+
+
+def check_neighbours(console: Console) -> None:
+    """Warn when ``render`` does not come from where ``composer`` does: another distribution owns one of the
+    names.
+
+    This looks at two paths only; ``framescore score`` and ``doctor`` ask the package database, which takes
+    longer.
+    """
+    spec = importlib.util.find_spec("render")
+    here = Path(__file__).resolve().parents[1]
+    if spec is None or spec.origin is None or Path(spec.origin).resolve().parents[1] != here:
+        console.say(
+            "framescore: another package owns the import name `render`; use an environment of its own: "
+            "python3 -m venv .venv && .venv/bin/pip install framescore"
+        )
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    everywhere = argparse.ArgumentParser(add_help=False)
+    group = everywhere.add_argument_group("everywhere")
+    group.add_argument(
+        "--seed", type=parse_seed, help="whole number; default: drawn from the input's own bytes"
+    )
+    group.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where networks run")
+    group.add_argument("--quiet", action="store_true", help="print errors only")
+    group.add_argument("--json", action="store_true", help="machine output on stdout, people's on stderr")
+    group.add_argument("--offline", action="store_true", help="never use the network")
+
+    seeing = argparse.ArgumentParser(add_help=False)
+    group = seeing.add_argument_group("watching the video")
+    group.add_argument(
+        "--clip-model", default=DEFAULT_CLIP_MODEL, help="open_clip model; none: colour and motion only"
+    )
+    group.add_argument(
+        "--clip-weights", type=Path, metavar="FILE", help="its weights, safetensors; default: the hub"
+    )
+
+    wishes = argparse.ArgumentParser(add_help=False)
+    group = wishes.add_argument_group("musical wishes")
+    group.add_argument("--hit", type=parse_hit, action="append", default=[], metavar='12.48="door slam"')
+    group.add_argument("--key", metavar="Am", help="one key for the whole film")
+    group.add_argument("--style", metavar="NAME", help="the ensemble; an unknown name lists them")
+    group.add_argument(
+        "--tempo", type=parse_tempo_bpm, metavar="BPM", help="wished tempo, quarter notes a minute"
+    )
+
+    sound = argparse.ArgumentParser(add_help=False)
+    group = sound.add_argument_group("sound")
+    group.add_argument(
+        "--soundfont", type=Path, metavar="SF2", help="default: the first General MIDI one found"
+    )
+    group.add_argument(
+        "--loudness", choices=LOUDNESS_PRESETS, default="web", help="-23, -24, -14 LUFS or untouched"
+    )
+
+    parser = argparse.ArgumentParser(
+        prog="framescore",
+        description="Watches a video, writes an editable MIDI score that follows it, and renders the score.",
+        epilog="Exit codes: 0 done, 2 usage, 3 bad input, 4 not installed, 5 out of resources, 130 interrupted.",
+    )
+    parser.add_argument("--version", action="version", version=f"framescore {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def add(name: str, summary: str, *parents: argparse.ArgumentParser) -> argparse.ArgumentParser:
+        return commands.add_parser(name, help=summary, description=summary, parents=[*parents, everywhere])
+
+    command = add(
+        "score", "everything: cue sheet, MIDI, MusicXML, sound, film, report", seeing, wishes, sound
+    )
+    command.add_argument("video", type=Path, metavar="VIDEO")
+    add_output(command, "OUTDIR", "folder for all outputs")
+    command.add_argument("--stems", action="store_true", help="one WAV an instrument in OUTDIR/stems as well")
+    command.add_argument("--duck", action="store_true", help="lower the music under the film's own sound")
+
+    command = add("analyze", "what the controllers see in a video, as features.npz", seeing)
+    command.add_argument("video", type=Path, metavar="VIDEO")
+    add_output(command, "features.npz")
+
+    command = add("spot", "an editable cue sheet: sections, moods, keys, tempo, hits", seeing, wishes)
+    command.add_argument("video", type=Path, metavar="VIDEO")
+    add_output(command, "cues.yaml")
+
+    command = add("compose", "an editable MIDI score from a video or a cue sheet", seeing, wishes)
+    command.add_argument("source", type=Path, metavar="VIDEO|cues.yaml")
+    add_output(command, "score.mid")
+    command.add_argument("--musicxml", type=Path, metavar="FILE", help="write MusicXML as well")
+
+    command = add("render", "sound from a MIDI file, whoever wrote it", sound)
+    command.add_argument("midi", type=Path, metavar="score.mid")
+    add_output(command, "score.wav")
+    command.add_argument(
+        "--engine", choices=("synth",), default="synth", help="synth: FluidSynth and a SoundFont"
+    )
+    command.add_argument(
+        "--stems", type=Path, metavar="DIR", help="one WAV an instrument, in this folder, as well"
+    )
+
+    command = add("mux", "the film with its music; its own sound stays as a second track")
+    command.add_argument("video", type=Path, metavar="VIDEO")
+    command.add_argument("music", type=Path, metavar="score.wav")
+    add_output(command, "film.mp4")
+    command.add_argument("--duck", action="store_true", help="lower the music under the film's own sound")
+
+    add("doctor", "what is installed, what is missing, and the command that mends it")
+    return parser
+
+
+def add_output(command: argparse.ArgumentParser, metavar: str, summary: str = "file to write") -> Any:
+    """The ``-o`` of a command."""
+    return command.add_argument("-o", "--output", type=Path, required=True, metavar=metavar, help=summary)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,282 @@
+"""The subcommands that do one stage: analyze, spot, compose, render, mux. `composer.scoring` does all of
+them.
+
+Each takes the parsed command line and the console, writes its file through `composer.output`, and returns the
+exit code. Errors leave as the exceptions of `composer.errors` and `render.errors`.
+"""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from composer.errors import BadInput, NotInstalled
+from composer.options import HitWish, WrongUsage, is_cue_sheet, seed_from
+from composer.output import explain, sha256_of, staged_file
+from composer.spotting.cues import CueSheet, Hit
+from composer.terminal import Console, Progress
+from composer.video.features import VideoFeatures
+
+# Seconds a stage takes for a minute of 720p film on two cores; only their ratios matter, for the time left.
+SHARES = {
+    "video": 20.0,
+    "spotting": 0.5,
+    "chords": 2.0,
+    "melody": 4.0,
+    "accompaniment": 8.0,
+    "orchestra": 0.3,
+}
+WRITING_SHARES = {"midi": 0.2, "musicxml": 2.0, "sound": 6.0, "film": 2.0}
+USER_HIT_WEIGHT = 1.0
+CLIP_OFF = "none"
+
+
+def analyze(options: Namespace, console: Console) -> int:
+    """``framescore analyze``: a video to features.npz."""
+    refuse_overwriting(options.output, options.video)
+    with Progress(console, {"video": SHARES["video"]}) as progress, staged_file(options.output) as path:
+        features = watch(options, progress, console)
+        features.save(path)
+    from composer.report import describe
+
+    seed = choose_seed(options, features.sha256, console)
+    console.say(
+        f"{options.output}: {features.duration_s:.2f} s, {features.frame_count} frames, {cuts_text(features)}"
+    )
+    console.result({"output": str(options.output), "seed": seed, "input": describe(features)})
+    return 0
+
+
+def spot(options: Namespace, console: Console) -> int:
+    """``framescore spot``: a video to cues.yaml."""
+    from composer.spotting.cues_io import write_cues
+
+    refuse_overwriting(options.output, options.video)
+    check_wishes(options)
+    with Progress(console, SHARES) as progress, staged_file(options.output) as path:
+        features = watch(options, progress, console)
+        cues = spot_film(options, features, progress, console)
+        write_cues(cues, path)
+    console.say(f"{options.output}: {len(cues.sections)} sections, {len(cues.hits)} hits")
+    console.result({"output": str(options.output), "seed": cues.seed, **summary(cues)})
+    return 0
+
+
+def compose(options: Namespace, console: Console) -> int:
+    """``framescore compose``: a video or a cue sheet to MIDI, and MusicXML where asked for."""
+    from composer.midi import write_midi
+    from composer.musicxml import write_musicxml
+    from composer.pipeline import compose as compose_score
+
+    refuse_overwriting(options.output, options.source)
+    check_wishes(options)
+    check_device(options)
+    with Progress(console, {**SHARES, "midi": 0.2}) as progress, staged_file(options.output) as path:
+        if is_cue_sheet(options.source):
+            features, cues = None, read_sheet(options, console)
+        else:
+            options.video = options.source
+            features = watch(options, progress, console)
+            cues = spot_film(options, features, progress, console)
+        score = compose_score(cues, features, seed=cues.seed, on_stage=progress.begin)
+        progress.begin("midi")
+        write_midi(score, path)
+        if options.musicxml is not None:
+            with staged_file(options.musicxml) as xml_path:
+                write_musicxml(score, xml_path)
+    notes = sum(len(track.notes) for track in score.tracks)
+    console.say(f"{options.output}: {len(score.tracks)} tracks, {notes} notes, {score.tempo_map.end_s:.2f} s")
+    tracks = [{"name": track.name, "notes": len(track.notes)} for track in score.tracks]
+    console.result({"output": str(options.output), "seed": cues.seed, "tracks": tracks, **summary(cues)})
+    return 0
+
+
+def render(options: Namespace, console: Console) -> int:
+    """``framescore render``: a MIDI file to sound."""
+    from composer.report import finite
+    from render.audio import write_wav
+    from render.pipeline import render_midi
+
+    refuse_overwriting(options.output, options.midi)
+    seed = choose_seed(options, file_sha256(options.midi), console)
+    with Progress(console, {"sound": 1.0}) as progress, staged_file(options.output) as path:
+        progress.begin("sound")
+        rendering = render_midi(
+            options.midi,
+            soundfont=options.soundfont,
+            loudness=options.loudness,
+            stems=options.stems is not None,
+        )
+        write_wav(rendering.mix, path)
+        if options.stems is not None:
+            write_stems(rendering.stems, options.stems)
+    for warning in rendering.warnings:
+        console.say(f"note: {warning}")
+    loud = f"{rendering.loudness_lufs:.1f} LUFS, {rendering.true_peak_dbtp:.1f} dBTP"
+    console.say(f"{options.output}: {loud}, {rendering.soundfont.name}")
+    console.result(
+        {
+            "output": str(options.output),
+            "seed": seed,
+            "soundfont": rendering.soundfont.name,
+            "loudness_lufs": finite(rendering.loudness_lufs),
+            "true_peak_dbtp": finite(rendering.true_peak_dbtp),
+            "stems": sorted(rendering.stems),
+            "warnings": list(rendering.warnings),
+        }
+    )
+    return 0
+
+
+def mux(options: Namespace, console: Console) -> int:
+    """``framescore mux``: a video and a WAV to a film whose picture is untouched."""
+    from render.mux import mux as join
+
+    refuse_overwriting(options.output, options.video, options.music)
+    seed = choose_seed(options, file_sha256(options.video), console)
+    with Progress(console, {"film": 1.0}) as progress, staged_file(options.output) as path:
+        progress.begin("film")
+        join(options.video, options.music, path, duck=options.duck)
+    console.say(f"{options.output}: {options.output.stat().st_size / 1e6:.1f} MB")
+    console.result({"output": str(options.output), "seed": seed})
+    return 0
+
+
+def watch(options: Namespace, progress: Progress, console: Console) -> VideoFeatures:
+    """Decode the video once and say what the reader of the report must know."""
+    from composer.video.analyze import analyze as analyze_video
+    from composer.video.semantics import ClipSource
+
+    progress.begin("video")
+    clip = None
+    if options.clip_model != CLIP_OFF:
+        clip = ClipSource(options.clip_model, options.clip_weights, options.offline)
+    features = analyze_video(options.video, clip=clip, progress=progress)
+    for warning in features.warnings:
+        console.say(f"note: {warning}")
+    return features
+
+
+def spot_film(options: Namespace, features: VideoFeatures, progress: Progress, console: Console) -> CueSheet:
+    """Features and the user's wishes to a cue sheet that knows where it comes from."""
+    from composer.pipeline import with_provenance
+    from composer.spotting.spot import spot as spot_features
+
+    seed = choose_seed(options, features.sha256, console)
+    hits = wished_hits(options.hit, features.duration_s)
+    progress.begin("spotting")
+    cues = spot_features(
+        features, seed=seed, key=options.key, style=options.style, tempo_bpm=options.tempo, hits=hits
+    )
+    return with_provenance(cues, features)
+
+
+def read_sheet(options: Namespace, console: Console) -> CueSheet:
+    """A cue sheet with the command line's key, style, tempo, hits and seed put over it.
+
+    Tempo and hits move bars, so the tempo map is solved again for them.
+    """
+    from composer.spotting.cues_io import read_cues
+    from composer.spotting.tempo_solver import solve
+
+    cues = read_cues(options.source)
+    seed = cues.seed if options.seed is None else options.seed
+    console.say(f"seed {seed}")
+    wishes = {"key": options.key, "style": options.style, "tempo_bpm": options.tempo}
+    changed = {name: value for name, value in wishes.items() if value is not None}
+    reasons = {name: "asked for on the command line" for name in changed}
+    sections = tuple(
+        replace(section, **changed, reasons={**section.reasons, **reasons}) for section in cues.sections
+    )
+    hits = sorted((*cues.hits, *wished_hits(options.hit, cues.duration_s)), key=lambda hit: hit.time_s)
+    cues = replace(cues, sections=sections, hits=tuple(hits), seed=seed)
+    if options.tempo is None and not options.hit:
+        return cues
+    return replace(
+        cues, tempo_map=solve(cues.duration_s, cues.frame_rate, cues.sections, cues.hits).tempo_map
+    )
+
+
+def wished_hits(wishes: Sequence[HitWish], duration_s: float) -> tuple[Hit, ...]:
+    """The user's hits: required, as heavy as can be. Raises BadInput for one after the film's end."""
+    for wish in wishes:
+        if wish.time_s >= duration_s:
+            raise BadInput(
+                f"--hit {wish.time_s:g}: the film ends at {duration_s:.2f} s; give an earlier time"
+            )
+    return tuple(
+        Hit(wish.time_s, wish.label, weight=USER_HIT_WEIGHT, required=True, kind="user") for wish in wishes
+    )
+
+
+def check_wishes(options: Namespace) -> None:
+    """Raise WrongUsage for a key or a style that does not exist, before any work is done."""
+    from composer.palettes import PALETTES
+    from composer.theory import Key
+
+    if options.style is not None and options.style not in PALETTES:
+        raise WrongUsage(
+            f"--style {options.style}: no such style; the styles are {', '.join(sorted(PALETTES))}"
+        )
+    if options.key is not None:
+        try:
+            options.key = str(Key.parse(options.key))
+        except ValueError as error:
+            raise WrongUsage(f"--key {options.key}: not a key; write one such as C, Am, F#m or Eb") from error
+
+
+def check_device(options: Namespace) -> None:
+    """Raise NotInstalled where CUDA was asked for: the networks of this release run on the CPU."""
+    if options.device == "cuda":
+        raise NotInstalled("--device cuda: this release composes on the CPU only; use --device cpu or auto")
+
+
+def choose_seed(options: Namespace, sha256: str, console: Console) -> int:
+    """The seed asked for, or the one the input's own bytes give; said to the user either way."""
+    seed = seed_from(sha256) if options.seed is None else options.seed
+    console.say(f"seed {seed}")
+    return seed
+
+
+def refuse_overwriting(output: Path, *inputs: Path) -> None:
+    """Raise WrongUsage where an output would replace an input."""
+    for path in inputs:
+        if output.exists() and path.exists() and output.samefile(path):
+            raise WrongUsage(f"-o {output}: this is the input; name another file")
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of an input file. Raises BadInput where it cannot be read."""
+    try:
+        return sha256_of(path)
+    except OSError as error:
+        raise explain(error, path) from error
+
+
+def write_stems(stems: dict[str, Any], folder: Path) -> None:
+    """One WAV for every stem, named after it."""
+    from render.audio import write_wav
+
+    for name, audio in stems.items():
+        with staged_file(folder / f"{name}.wav") as path:
+            write_wav(audio, path)
+
+
+def summary(cues: CueSheet) -> dict[str, Any]:
+    """Sections and hits, for machine output."""
+    return {
+        "sections": [
+            {"start_s": s.start_s, "end_s": s.end_s, "label": s.label, "key": s.key, "style": s.style}
+            for s in cues.sections
+        ],
+        "hits": [{"time_s": hit.time_s, "label": hit.label, "kind": hit.kind} for hit in cues.hits],
+    }
+
+
+def cuts_text(features: VideoFeatures) -> str:
+    """``3 cuts``."""
+    count = len(features.cut_times_s)
+    return f"{count} cut" if count == 1 else f"{count} cuts"

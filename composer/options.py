@@ -1,0 +1,87 @@
+"""The values people write on the command line, parsed and checked: light, nothing here imports more than text
+needs.
+
+Times are seconds of picture time (``12.48``) or minutes and seconds (``1:02.5``, ``1:10:02``).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from argparse import ArgumentTypeError
+from dataclasses import dataclass
+from pathlib import Path
+
+from composer.errors import FrameScoreError
+
+MAX_SEED = 2**31 - 1
+MIN_TEMPO_BPM, MAX_TEMPO_BPM = 40.0, 240.0
+MAX_LABEL_CHARACTERS = 60
+TIME_PATTERN = re.compile(r"(?:(?:(\d{1,2}):)?(\d{1,3}):)?(\d{1,6}(?:\.\d{0,9})?)")
+CUE_SHEET_SUFFIXES = (".yaml", ".yml")
+
+
+class WrongUsage(FrameScoreError):
+    """The command was called with values that cannot go together or do not exist."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True)
+class HitWish:
+    """A moment the user wants the music to meet."""
+
+    time_s: float
+    label: str
+
+
+def parse_hit(text: str) -> HitWish:
+    """``12.48="door slam"`` or ``12.48`` to a `HitWish`. Raises ArgumentTypeError."""
+    time_text, _, label = text.partition("=")
+    label = " ".join(label.strip().strip("\"'").split()) or "hit"
+    if len(label) > MAX_LABEL_CHARACTERS:
+        raise ArgumentTypeError(
+            f"the label of a hit has at most {MAX_LABEL_CHARACTERS} characters: {label!r}"
+        )
+    return HitWish(parse_time_s(time_text), label)
+
+
+def parse_time_s(text: str) -> float:
+    """A time in seconds from ``SS.s``, ``MM:SS.s`` or ``HH:MM:SS.s``. Raises ArgumentTypeError."""
+    match = TIME_PATTERN.fullmatch(text.strip())
+    if match is None:
+        raise ArgumentTypeError(
+            f"{text!r} is not a time; write seconds (12.48) or minutes and seconds (1:02.5)"
+        )
+    hours, minutes, seconds = match.groups()
+    return int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(seconds)
+
+
+def parse_seed(text: str) -> int:
+    """A seed, 0 to 2^31 - 1. Raises ArgumentTypeError."""
+    if not (text.isascii() and text.isdigit()) or int(text[:20]) > MAX_SEED:
+        raise ArgumentTypeError(f"a seed is a whole number from 0 to {MAX_SEED}, not {text!r}")
+    return int(text)
+
+
+def parse_tempo_bpm(text: str) -> float:
+    """A tempo in quarter notes a minute. Raises ArgumentTypeError."""
+    try:
+        tempo_bpm = float(text)
+    except ValueError:
+        tempo_bpm = math.nan
+    if not MIN_TEMPO_BPM <= tempo_bpm <= MAX_TEMPO_BPM:
+        raise ArgumentTypeError(
+            f"a tempo is {MIN_TEMPO_BPM:g} to {MAX_TEMPO_BPM:g} beats a minute, not {text!r}"
+        )
+    return tempo_bpm
+
+
+def seed_from(sha256: str) -> int:
+    """The seed of a run that names none: drawn from the input's own bytes, so that a film keeps its music."""
+    return int(sha256[:8], 16) & MAX_SEED
+
+
+def is_cue_sheet(path: Path) -> bool:
+    """Whether a file's name says that it is a cue sheet rather than a video."""
+    return path.suffix.lower() in CUE_SHEET_SUFFIXES

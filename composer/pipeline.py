@@ -1,0 +1,103 @@
+"""From a cue sheet to a score: chords, melody, accompaniment, orchestra, one call after the other.
+
+Every stage takes what the stage before gave and a seed; nothing is kept between calls, so a caller may run
+the stages alone, change what is between them, and go on. This module knows nothing of sound: it never imports
+`render`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from composer import __version__
+from composer.errors import NotInstalled
+from composer.music import Score
+from composer.output import sha256_of
+from composer.spotting.cues import CueSheet
+from composer.video.features import VideoFeatures
+
+STAGES = ("chords", "melody", "accompaniment", "orchestra")
+
+
+@dataclass(frozen=True)
+class Checkpoints:
+    """The trained networks, as safetensors files."""
+
+    chords: Path
+    melody: Path
+    accompaniment: Path
+
+    @classmethod
+    def shipped(cls) -> Checkpoints:
+        """The ones that come with the package."""
+        from composer import accompaniment, chords, melody
+
+        return cls(chords.CHECKPOINT, melody.CHECKPOINT, accompaniment.CHECKPOINT)
+
+    def digests(self) -> dict[str, str]:
+        """File name to SHA-256. Raises NotInstalled where one is missing."""
+        return {path.name: _digest(path) for path in (self.chords, self.melody, self.accompaniment)}
+
+
+def compose(
+    cues: CueSheet,
+    features: VideoFeatures | None,
+    *,
+    seed: int,
+    checkpoints: Checkpoints | None = None,
+    on_stage: Callable[[str], None] | None = None,
+) -> Score:
+    """Write the music of a cue sheet.
+
+    ``features`` lets the chords listen to colour and meaning frame by frame; without them the cue sheet's
+    moods decide. ``on_stage`` is called with each name of `STAGES` as it starts. The score ends with the
+    picture, and the same arguments give the same score. Raises NotInstalled where a checkpoint is missing.
+    """
+    from composer.accompaniment import compose_accompaniment
+    from composer.chords import compose_chords
+    from composer.melody import compose_melody
+    from composer.orchestrate import orchestrate
+
+    checkpoints = checkpoints or Checkpoints.shipped()
+    digests = checkpoints.digests()
+    begin = on_stage or _ignore
+    begin("chords")
+    harmony = compose_chords(cues, features, seed=seed, checkpoint=checkpoints.chords)
+    begin("melody")
+    lead = compose_melody(harmony, cues, seed=seed, checkpoint=checkpoints.melody)
+    begin("accompaniment")
+    accompaniment = compose_accompaniment(lead, cues, seed=seed, checkpoint=checkpoints.accompaniment)
+    begin("orchestra")
+    score = orchestrate(lead, accompaniment, cues)
+    return replace(score, provenance={**provenance(cues, seed), **digests})
+
+
+def provenance(cues: CueSheet, seed: int) -> dict[str, str]:
+    """What a score must say of its origin: version, seed, and what the cue sheet knows of its film."""
+    return {**cues.provenance, "framescore": __version__, "seed": str(seed)}
+
+
+def with_provenance(cues: CueSheet, features: VideoFeatures) -> CueSheet:
+    """The cue sheet, saying which film it was made from and with which version and seed."""
+    origin = {
+        "input": features.source,
+        "input_sha256": features.sha256,
+        "clip_model": features.semantic_model,
+    }
+    known = {name: text for name, text in origin.items() if text}
+    return replace(cues, provenance={**cues.provenance, **known, **provenance(cues, cues.seed)})
+
+
+def _digest(path: Path) -> str:
+    try:
+        return sha256_of(path)
+    except FileNotFoundError as error:
+        raise NotInstalled(
+            f"{path.name}: this trained network is missing; reinstall, or `git checkout -- composer/checkpoints`"
+        ) from error
+
+
+def _ignore(stage: str) -> None:
+    """Nobody listens to the stages."""

@@ -1,0 +1,223 @@
+"""report.json: where a score comes from, what was decided and why, and what was reached.
+
+Plain JSON, times in seconds of picture time, residuals in milliseconds (positive: the beat comes after the
+moment). It names files without folders, so that a report can be given away.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import math
+import platform
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from composer import __version__
+from composer.music import Score, Track
+from composer.output import REPORT_NAME, sha256_of
+from composer.spotting.cues import CueSheet, Section
+from composer.spotting.tempo_solver import Landing
+from composer.timing import TempoMap
+from composer.video.features import VideoFeatures
+
+PACKAGES = (
+    "av",
+    "mido",
+    "music21",
+    "numpy",
+    "open_clip_torch",
+    "opencv-python",
+    "pyfluidsynth",
+    "scenedetect",
+    "torch",
+)
+
+
+@dataclass(frozen=True)
+class SoundFacts:
+    """How the sound was made and what it measures. Loudness is None for silence."""
+
+    engine: str
+    soundfont: str
+    soundfont_sha256: str
+    loudness_preset: str
+    loudness_lufs: float | None
+    true_peak_dbtp: float | None
+
+
+@dataclass(frozen=True)
+class Run:
+    """Everything a finished run knows about itself."""
+
+    features: VideoFeatures
+    cues: CueSheet
+    score: Score
+    landings: tuple[Landing, ...]
+    checkpoints: dict[str, str]  # file name -> sha256
+    sound: SoundFacts
+    warnings: tuple[str, ...]
+    timings_s: dict[str, float]
+
+
+def build_report(run: Run, files: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """The report as JSON-ready data. ``files`` maps an output's name to what `file_facts` says of it."""
+    tempo_map = run.cues.tempo_map
+    return {
+        "framescore": {
+            "version": __version__,
+            "seed": run.cues.seed,
+            "python": platform.python_version(),
+            "packages": package_versions(PACKAGES),
+        },
+        "input": describe(run.features),
+        "checkpoints": run.checkpoints,
+        "sections": [_section(section, tempo_map) for section in run.cues.sections],
+        "hits": [_landing(landing, tempo_map) for landing in run.landings],
+        "hit_summary": _summary(run.landings, run.cues.frame_rate),
+        "music": {
+            "bars": len(tempo_map.bars),
+            "tempo_map": tempo_map.to_json(),
+            "end_s": round(tempo_map.end_s, 4),
+            "picture_end_s": round(run.cues.duration_s, 4),
+            "last_note_end_s": last_note_end_s(run.score),
+            "keys": [
+                {"time_s": round(tempo_map.seconds(beat), 4), "key": key} for beat, key in run.score.keys
+            ],
+            "tracks": [_track(track) for track in run.score.tracks],
+        },
+        "sound": {
+            "engine": run.sound.engine,
+            "soundfont": {"name": run.sound.soundfont, "sha256": run.sound.soundfont_sha256},
+            "loudness_preset": run.sound.loudness_preset,
+            "loudness_lufs": run.sound.loudness_lufs,
+            "true_peak_dbtp": run.sound.true_peak_dbtp,
+        },
+        "files": files,
+        "warnings": list(run.warnings),
+        "timings_s": run.timings_s,
+    }
+
+
+def write_report(report: dict[str, Any], folder: Path) -> None:
+    """Write ``report.json`` into ``folder``."""
+    text = json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False)
+    (folder / REPORT_NAME).write_text(text + "\n", encoding="utf-8")
+
+
+def file_facts(folder: Path) -> dict[str, dict[str, Any]]:
+    """Every file below ``folder``: name with forward slashes to size in bytes and SHA-256."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {
+        path.relative_to(folder).as_posix(): {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
+        for path in paths
+    }
+
+
+def describe(features: VideoFeatures) -> dict[str, Any]:
+    """The film in a few numbers."""
+    return {
+        "name": features.source,
+        "sha256": features.sha256,
+        "duration_s": round(features.duration_s, 4),
+        "frames": features.frame_count,
+        "frame_rate": round(features.frame_rate, 4),
+        "width": features.width,
+        "height": features.height,
+        "start_timecode": features.start_timecode,
+        "has_audio": features.has_audio,
+        "cuts_s": [round(float(time_s), 4) for time_s in features.cut_times_s],
+        "semantic_model": features.semantic_model or None,
+    }
+
+
+def package_versions(names: Sequence[str]) -> dict[str, str | None]:
+    """Installed versions by distribution name; None where one is not installed."""
+    versions: dict[str, str | None] = {}
+    for name in names:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            versions[name] = None
+    return versions
+
+
+def last_note_end_s(score: Score) -> float | None:
+    """When the last note is released; None for a score without notes."""
+    ends = [note.end_beats for track in score.tracks for note in track.notes]
+    return round(score.tempo_map.seconds(max(ends)), 4) if ends else None
+
+
+def finite(value: float) -> float | None:
+    """A measure JSON can hold: None for the loudness of silence."""
+    return round(value, 3) if math.isfinite(value) else None
+
+
+def _section(section: Section, tempo_map: TempoMap) -> dict[str, Any]:
+    first = tempo_map.bar_at_s(section.start_s + 1e-6)
+    last = max(tempo_map.bar_at_s(section.end_s - 1e-6), first)
+    solved = [bar.bpm for bar in tempo_map.bars[first : last + 1]]
+    return {
+        "label": section.label,
+        "start_s": round(section.start_s, 4),
+        "end_s": round(section.end_s, 4),
+        "silent": section.silent,
+        "mood": {"valence": round(section.valence, 3), "arousal": round(section.arousal, 3)},
+        "key": section.key,
+        "tempo_bpm": {
+            "wished": round(section.tempo_bpm, 2),
+            "slowest": round(min(solved), 2),
+            "fastest": round(max(solved), 2),
+        },
+        "style": section.style,
+        "density": round(section.density, 3),
+        "dynamics": round(section.dynamics, 3),
+        "theme": section.theme,
+        "tags": list(section.tags),
+        "reasons": dict(section.reasons),
+    }
+
+
+def _landing(landing: Landing, tempo_map: TempoMap) -> dict[str, Any]:
+    bar = tempo_map.bar_at(landing.beat + 1e-6)
+    return {
+        "time_s": round(landing.hit.time_s, 4),
+        "label": landing.hit.label,
+        "kind": landing.hit.kind,
+        "weight": round(landing.hit.weight, 3),
+        "required": landing.hit.required,
+        "bar": bar + 1,
+        "beat_in_bar": round(landing.beat - float(tempo_map.bar_starts_beats[bar]) + 1, 4),
+        "landed_on": landing.on,
+        "residual_ms": round(landing.residual_s * 1000, 2),
+    }
+
+
+def _summary(landings: Sequence[Landing], frame_rate: float) -> dict[str, Any]:
+    landed_s = [abs(landing.residual_s) for landing in landings if landing.on != "none"]
+    late = [
+        n for n in landings if n.hit.required and (n.on == "none" or abs(n.residual_s) > 0.5 / frame_rate)
+    ]
+    return {
+        "count": len(landings),
+        "landed_on": dict(sorted(Counter(landing.on for landing in landings).items())),
+        "largest_residual_ms": round(1000 * max(landed_s), 2) if landed_s else None,
+        "mean_residual_ms": round(1000 * sum(landed_s) / len(landed_s), 2) if landed_s else None,
+        "required_missed": len(late),
+    }
+
+
+def _track(track: Track) -> dict[str, Any]:
+    pitches = [note.pitch for note in track.notes]
+    return {
+        "name": track.name,
+        "role": track.role,
+        "program": track.program,
+        "is_drums": track.is_drums,
+        "notes": len(track.notes),
+        "lowest_pitch": min(pitches, default=None),
+        "highest_pitch": max(pitches, default=None),
+    }

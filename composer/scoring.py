@@ -1,0 +1,170 @@
+"""``framescore score``: the whole job, from a video to a folder with the score, the sound and the film.
+
+Everything is built in a staging folder and published in one step (`composer.output`).
+"""
+
+from __future__ import annotations
+
+import threading
+from argparse import Namespace
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from composer import commands
+from composer.output import fitting_name, sha256_of, staged_folder
+from composer.terminal import Console, Progress
+
+if TYPE_CHECKING:
+    from composer.music import Score
+    from composer.spotting.cues import CueSheet
+    from composer.video.features import VideoFeatures
+    from render.audio import Audio
+    from render.pipeline import Rendering
+
+CUES_NAME, MIDI_NAME, MUSICXML_NAME, WAV_NAME = "cues.yaml", "score.mid", "score.musicxml", "score.wav"
+FADE_S = 0.03
+ENGINE = "synth"
+
+
+def score(options: Namespace, console: Console) -> int:
+    """Score a film. Raises the errors of `composer.errors` and `render.errors`."""
+    from composer.doctor import foreign_owners
+    from render.soundfont import find_soundfont
+
+    commands.check_wishes(options)
+    commands.check_device(options)
+    soundfont = find_soundfont(options.soundfont)
+    for owner in foreign_owners():
+        console.say(f"note: {owner}")
+    shares = {**commands.SHARES, **commands.WRITING_SHARES}
+    with staged_folder(options.output) as folder:
+        with Progress(console, shares) as progress:
+            preload_networks()
+            features = commands.watch(options, progress, console)
+            cues = commands.spot_film(options, features, progress, console)
+            piece = write_music(cues, features, folder, progress)
+            rendering = write_sound(options, soundfont, features.duration_s, folder, progress)
+            film_warnings = write_film(options, folder, progress)
+        for warning in (*rendering.warnings, *film_warnings):
+            console.say(f"note: {warning}")
+        warnings = (*features.warnings, *rendering.warnings, *film_warnings)
+        report = make_report(options, features, cues, piece, rendering, warnings, progress.timings_s, folder)
+    tell(options.output, report, console)
+    console.result(report)
+    return 0
+
+
+def preload_networks() -> None:
+    """Load PyTorch while the film is being decoded: that takes seconds when it is not in the disk cache."""
+    threading.Thread(target=import_module, args=("torch",), name="preload", daemon=True).start()
+
+
+def write_music(cues: CueSheet, features: VideoFeatures, folder: Path, progress: Progress) -> Score:
+    """Compose; write the cue sheet, the MIDI file and the MusicXML file."""
+    from composer.midi import write_midi
+    from composer.musicxml import write_musicxml
+    from composer.pipeline import compose
+    from composer.spotting.cues_io import write_cues
+
+    write_cues(cues, folder / CUES_NAME)
+    piece = compose(cues, features, seed=cues.seed, on_stage=progress.begin)
+    progress.begin("midi")
+    write_midi(piece, folder / MIDI_NAME)
+    progress.begin("musicxml")
+    write_musicxml(piece, folder / MUSICXML_NAME)
+    return piece
+
+
+def write_sound(
+    options: Namespace, soundfont: Path, duration_s: float, folder: Path, progress: Progress
+) -> Rendering:
+    """Render the MIDI file as it was written; mix and stems are as long as the picture."""
+    from render.audio import write_wav
+    from render.pipeline import render_midi
+
+    progress.begin("sound")
+    rendering = render_midi(
+        folder / MIDI_NAME, soundfont=soundfont, loudness=options.loudness, stems=options.stems
+    )
+    write_wav(fit_to_picture(rendering.mix, duration_s), folder / WAV_NAME)
+    if options.stems:
+        stems = {name: fit_to_picture(audio, duration_s) for name, audio in rendering.stems.items()}
+        commands.write_stems(stems, folder / "stems")
+    return rendering
+
+
+def write_film(options: Namespace, folder: Path, progress: Progress) -> tuple[str, ...]:
+    """Put picture and music together; what the user should know about it."""
+    from render.mux import mux
+
+    progress.begin("film")
+    film = folder / film_name(options.video)
+    return tuple(mux(options.video, folder / WAV_NAME, film, duck=options.duck).warnings)
+
+
+def film_name(video: Path) -> str:
+    """``beach.mov`` to ``beach.scored.mp4``, short enough for a file system."""
+    return fitting_name(video.stem, ".scored.mp4")
+
+
+def fit_to_picture(audio: Audio, duration_s: float) -> Audio:
+    """``audio`` padded or cut to ``duration_s``, to the nearest sample; what is cut fades out over 30 ms."""
+    import numpy as np
+
+    length = round(duration_s * audio.sample_rate)
+    samples = audio.samples[:, :length].copy()
+    if audio.samples.shape[1] > length:
+        fade = min(round(FADE_S * audio.sample_rate), length)
+        samples[:, length - fade :] *= np.cos(np.linspace(0, np.pi / 2, fade, dtype=np.float32)) ** 2
+    samples = np.pad(samples, ((0, 0), (0, length - samples.shape[1])))
+    return replace(audio, samples=samples)
+
+
+def make_report(
+    options: Namespace,
+    features: VideoFeatures,
+    cues: CueSheet,
+    piece: Score,
+    rendering: Rendering,
+    warnings: tuple[str, ...],
+    timings_s: dict[str, float],
+    folder: Path,
+) -> dict[str, Any]:
+    """Write report.json about everything in ``folder`` and return it."""
+    from composer import report
+    from composer.pipeline import Checkpoints
+    from composer.spotting.tempo_solver import landings
+
+    sound = report.SoundFacts(
+        engine=ENGINE,
+        soundfont=rendering.soundfont.name,
+        soundfont_sha256=sha256_of(rendering.soundfont),
+        loudness_preset=options.loudness,
+        loudness_lufs=report.finite(rendering.loudness_lufs),
+        true_peak_dbtp=report.finite(rendering.true_peak_dbtp),
+    )
+    run = report.Run(
+        features=features,
+        cues=cues,
+        score=piece,
+        landings=landings(cues.tempo_map, cues.hits),
+        checkpoints=Checkpoints.shipped().digests(),
+        sound=sound,
+        warnings=warnings,
+        timings_s=timings_s,
+    )
+    written = report.build_report(run, report.file_facts(folder))
+    report.write_report(written, folder)
+    return written
+
+
+def tell(outdir: Path, report: dict[str, Any], console: Console) -> None:
+    """The last lines a person sees."""
+    hits, music = report["hit_summary"], report["music"]
+    worst = hits["largest_residual_ms"]
+    landed = f", the farthest {worst:.0f} ms from its beat" if worst is not None else ""
+    console.say(f"{len(report['sections'])} sections, {music['bars']} bars, {hits['count']} hits{landed}")
+    took = sum(report["timings_s"].values())
+    console.say(f"{outdir}: {', '.join(report['files'])}, report.json ({took:.0f} s)")
