@@ -32,7 +32,9 @@ class Audio:
 
     def __post_init__(self) -> None:
         if self.samples.ndim != 2 or not 1 <= self.samples.shape[0] <= MAX_CHANNELS:
-            raise ValueError(f"audio of shape {self.samples.shape}: needs (1-{MAX_CHANNELS} channels, samples)")
+            raise ValueError(
+                f"audio of shape {self.samples.shape}: needs (1-{MAX_CHANNELS} channels, samples)"
+            )
         if self.samples.dtype != np.float32:
             raise ValueError(f"audio of type {self.samples.dtype}: needs float32")
         if not 1_000 <= self.sample_rate <= 768_000:
@@ -52,7 +54,8 @@ class Audio:
     def peak(self) -> float:
         """Largest magnitude of a sample, 1.0 = full scale."""
         return max(
-            (float(np.abs(self.samples[:, i : i + _BLOCK_FRAMES]).max()) for i in self._block_starts()), default=0.0
+            (float(np.abs(self.samples[:, i : i + _BLOCK_FRAMES]).max()) for i in self._block_starts()),
+            default=0.0,
         )
 
     def _block_starts(self) -> range:
@@ -67,7 +70,9 @@ def write_wav(audio: Audio, path: Path) -> None:
     """
     size = audio.length_samples * audio.samples.shape[0] * 3
     if size > 2**32 - 4096:
-        raise OutOfResources(f"{path}: {size / 2**30:.1f} GiB is more than a WAV file can hold; render it in parts")
+        raise OutOfResources(
+            f"{path}: {size / 2**30:.1f} GiB is more than a WAV file can hold; render it in parts"
+        )
     try:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     except OSError as error:
@@ -94,7 +99,9 @@ def read_wav(path: Path) -> Audio:
             if not 1 <= channels <= MAX_CHANNELS:
                 raise BadInput(f"{path}: {channels} channels; give at most {MAX_CHANNELS}")
             if not 0 < frames <= MAX_READ_BYTES // (4 * channels):
-                raise BadInput(f"{path}: {frames} samples; give a sound file that is neither empty nor hours long")
+                raise BadInput(
+                    f"{path}: {frames} samples; give a sound file that is neither empty nor hours long"
+                )
             blocks = []
             while len(block := file.read(_BLOCK_FRAMES, dtype="float32", always_2d=True)):
                 blocks.append(block.T)

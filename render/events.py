@@ -20,7 +20,9 @@ from render.errors import BadInput
 DRUM_CHANNEL = 9
 DEFAULT_TEMPO_US = 500_000
 MIN_TEMPO_US, MAX_TEMPO_US = 10_000, 10_000_000  # 6000 to 6 quarter notes a minute; outside is damage
-_MODE_CONTROLLERS = frozenset({122, 124, 125, 126, 127})  # local, omni, mono, poly: would re-wire the synthesizer
+_MODE_CONTROLLERS = frozenset(
+    {122, 124, 125, 126, 127}
+)  # local, omni, mono, poly: would re-wire the synthesizer
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,9 @@ def read_performance(path: Path, limits: MidiLimits = MidiLimits()) -> Performan
     except FileNotFoundError:
         raise BadInput(f"{path}: no such file; check the path") from None
     except OSError as error:
-        raise BadInput(f"{path}: cannot be read ({error.strerror}); check the path and its permissions") from None
+        raise BadInput(
+            f"{path}: cannot be read ({error.strerror}); check the path and its permissions"
+        ) from None
     if len(data) > limits.max_bytes:
         raise BadInput(f"{label}: larger than {limits.max_bytes // 2**20} MB; split the file")
     raw = smf.parse(data, label, max_tracks=limits.max_tracks, max_messages=limits.max_messages)
@@ -111,15 +115,21 @@ def read_performance(path: Path, limits: MidiLimits = MidiLimits()) -> Performan
     for tracks in groups:
         clock = _Clock.of(raw, tracks, warnings)
         length_s = _length_s(tracks, clock, limits.max_duration_s - offset_s, label, warnings)
-        parts += _parts(tracks, names[first : first + len(tracks)], clock, offset_s, length_s, raw.format == 0)
+        parts += _parts(
+            tracks, names[first : first + len(tracks)], clock, offset_s, length_s, raw.format == 0
+        )
         markers += _markers(tracks, clock, offset_s)
         offset_s += length_s
         first += len(tracks)
     if not parts:
         raise BadInput(f"{label}: holds no notes; nothing can be rendered, give it a file with notes")
     if len(parts) > limits.max_parts:
-        raise BadInput(f"{label}: {len(parts)} parts with notes, more than {limits.max_parts}; split the file")
-    return Performance(tuple(parts), tuple(sorted(markers, key=lambda m: m.time_s)), offset_s, tuple(warnings))
+        raise BadInput(
+            f"{label}: {len(parts)} parts with notes, more than {limits.max_parts}; split the file"
+        )
+    return Performance(
+        tuple(parts), tuple(sorted(markers, key=lambda m: m.time_s)), offset_s, tuple(warnings)
+    )
 
 
 @dataclass(frozen=True)
@@ -166,7 +176,9 @@ def _length_s(
     last_ticks = [track.messages[-1].tick for track in tracks if track.messages]
     last_s = float(clock.seconds(np.array([max(last_ticks, default=0)], dtype=np.float64))[0])
     if last_s > limit_s:
-        raise BadInput(f"{label}: lasts {last_s / 3600:.1f} h, more than the limit; shorten or split the file")
+        raise BadInput(
+            f"{label}: lasts {last_s / 3600:.1f} h, more than the limit; shorten or split the file"
+        )
     warnings.append(f"an end {end_s / 3600:.1f} h after the start was moved to the last message")
     return last_s
 

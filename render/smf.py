@@ -129,7 +129,9 @@ def _division(division: int, label: str) -> tuple[int, float]:
     rate = _SMPTE_RATES.get(256 - (division >> 8))
     ticks_per_frame = division & 0xFF
     if rate is None or ticks_per_frame == 0:
-        raise BadInput(f"{label}: impossible SMPTE time base 0x{division:04x}; export with ticks per quarter note")
+        raise BadInput(
+            f"{label}: impossible SMPTE time base 0x{division:04x}; export with ticks per quarter note"
+        )
     return 0, rate * ticks_per_frame
 
 

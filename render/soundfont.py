@@ -61,7 +61,9 @@ def find_soundfont(explicit: Path | None = None, environment: Mapping[str, str] 
     NotInstalled if there is none.
     """
     environment = os.environ if environment is None else environment
-    named = explicit or (Path(environment[ENVIRONMENT_VARIABLE]) if environment.get(ENVIRONMENT_VARIABLE) else None)
+    named = explicit or (
+        Path(environment[ENVIRONMENT_VARIABLE]) if environment.get(ENVIRONMENT_VARIABLE) else None
+    )
     if named is not None:
         check_soundfont(named)
         return named

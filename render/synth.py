@@ -2,8 +2,8 @@
 
 The child (`render.synth_worker`) has limits on wall-clock time, processor time, memory and file size, and a private
 folder; what it wrote is checked here, because FluidSynth reports success without a SoundFont, with a broken one and on a
-full disk. Every part has a synthesizer channel of its own, so a file may hold up to 256 instruments. The sound is linear in
-its parts (float samples, unlimited voices), so the stems sum to the mix.
+full disk. Every part has a synthesizer channel of its own, so a file may hold up to 256 instruments. Stems
+come from one run in which every part has its own bus and effects, so they sum to the mix.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -26,16 +26,14 @@ from render.audio import SAMPLE_RATE, Audio
 from render.errors import BadInput, NotInstalled, OutOfResources
 from render.events import Part, Performance
 from render.soundfont import INSTALL_HINT, check_soundfont
+from render.synth_worker import EVENTS_FILE, GRID_FRAMES, JOB_FILE, MAX_BUSES, RESULT_FILE, stem_file
 
 SILENCE = 1e-5  # -100 dB full scale
-_GRID_FRAMES = 64  # FluidSynth's own block
 _POLL_S = 0.02
 _STEREO_FRAME_BYTES = 8
 _FADE_S = 0.05
 _READ_FRAMES = 1 << 18
-_LIBRARY_HINT = (
-    "run `sh soundfonts/install.sh` (Debian/Ubuntu: apt-get install libfluidsynth3, macOS: brew install fluid-synth)"
-)
+_LIBRARY_HINT = "run `sh soundfonts/install.sh` (Debian/Ubuntu: apt-get install libfluidsynth3, macOS: brew install fluid-synth)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +46,12 @@ class SynthLimits:
     max_output_bytes: int = 12 * 2**30
 
     def __post_init__(self) -> None:
-        if self.wall_s <= 0 or self.wall_per_audio_s < 0 or self.memory_bytes <= 0 or self.max_output_bytes <= 0:
+        if (
+            self.wall_s <= 0
+            or self.wall_per_audio_s < 0
+            or self.memory_bytes <= 0
+            or self.max_output_bytes <= 0
+        ):
             raise ValueError(f"limits must be above zero: {self}")
 
 
@@ -106,20 +109,26 @@ def synthesize(
     if frames <= 0:
         raise BadInput("the music has no length; give it a MIDI file that lasts longer than zero seconds")
     names = performance.stem_names if stems else (MIX,)
-    passes = [[i for i, part in enumerate(performance.parts) if not stems or part.stem == name] for name in names]
-    size = frames * _STEREO_FRAME_BYTES * len(passes)
+    buses = len(performance.parts) if stems else 1
+    if buses > MAX_BUSES:
+        raise BadInput(
+            f"stems of {buses} parts, more than {MAX_BUSES}; render without stems, or split the file"
+        )
+    members = [[i for i, part in enumerate(performance.parts) if part.stem == name] for name in names]
+    size = frames * _STEREO_FRAME_BYTES * len(names)
     if size > limits.max_output_bytes:
         raise OutOfResources(
             f"the sound would take {size / 2**30:.1f} GiB of memory; render it in parts, or without stems"
         )
-    wall_s = limits.wall_s + limits.wall_per_audio_s * len(passes) * frames / sample_rate
+    wall_s = limits.wall_s + limits.wall_per_audio_s * frames / sample_rate
     job = {
         "soundfont": "font" + soundfont.suffix,
         "sample_rate": sample_rate,
         "frames": frames,
         "gain": gain,
         "polyphony": 4096,
-        "passes": passes,
+        "buses": buses,
+        "stems": members if stems else [[0]],
         "parts": [{"is_drums": part.is_drums} for part in performance.parts],
         "reverb": {
             "roomsize": room.size,
@@ -144,14 +153,17 @@ def synthesize(
         folder = Path(name)
         (folder / job["soundfont"]).symlink_to(soundfont.resolve())
         try:
-            (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
-            np.savez(folder / "events.npz", **_event_columns(performance.parts, sample_rate))
+            (folder / JOB_FILE).write_text(json.dumps(job), encoding="utf-8")
+            np.savez(folder / EVENTS_FILE, **_event_columns(performance.parts, sample_rate))
         except OSError as error:
-            raise OutOfResources(f"the temporary folder is unusable ({error.strerror}); free disk space") from None
+            raise OutOfResources(
+                f"the temporary folder is unusable ({error.strerror}); free disk space"
+            ) from None
         outcome = _run(folder, wall_s, size, progress)
         _raise_for(outcome, soundfont, wall_s, limits)
         audio = {
-            stem: _collect(folder / f"pass{i}.f32", frames, sample_rate, soundfont) for i, stem in enumerate(names)
+            stem: _collect(folder / stem_file(i), frames, sample_rate, soundfont)
+            for i, stem in enumerate(names)
         }
     return _checked(audio, performance, soundfont)
 
@@ -168,7 +180,7 @@ class _Outcome:
 def _event_columns(parts: Sequence[Part], sample_rate: int) -> dict[str, np.ndarray]:
     """All events in order of time, as columns; frames on FluidSynth's 64-sample grid."""
     times = np.concatenate([part.time_s for part in parts])
-    frame = np.round(times * sample_rate / _GRID_FRAMES).astype(np.int64) * _GRID_FRAMES
+    frame = np.round(times * sample_rate / GRID_FRAMES).astype(np.int64) * GRID_FRAMES
     order = np.argsort(frame, kind="stable")
     columns = {
         "frame": frame,
@@ -202,7 +214,7 @@ def _run(folder: Path, wall_s: float, size: int, progress: Callable[[float], Non
             if child.poll() is None:
                 child.kill()
                 child.wait()
-    result_file = folder / "result.json"
+    result_file = folder / RESULT_FILE
     result = {}
     if result_file.is_file():
         try:
@@ -233,22 +245,32 @@ def _raise_for(outcome: _Outcome, soundfont: Path, wall_s: float, limits: SynthL
     error, detail = outcome.result.get("error"), outcome.result.get("detail", "")
     if outcome.code == 0 and error == "":
         return
-    memory = f"rendering needs more than {limits.memory_bytes / 2**20:.0f} MB of memory; use a smaller SoundFont"
+    memory = (
+        f"rendering needs more than {limits.memory_bytes / 2**20:.0f} MB of memory; use a smaller SoundFont"
+    )
     if outcome.code is None or outcome.code == -signal.SIGXCPU:
         raise OutOfResources(f"rendering took longer than {wall_s:.0f} s and was stopped; render it in parts")
     if outcome.code == -signal.SIGXFSZ or error == "disk":
-        raise OutOfResources(f"the rendered sound could not be stored ({detail or 'file limit'}); free disk space")
+        raise OutOfResources(
+            f"the rendered sound could not be stored ({detail or 'file limit'}); free disk space"
+        )
     if error == "module":
-        raise NotInstalled(f"pyfluidsynth is not usable ({detail}); run `pip install --force-reinstall pyfluidsynth`")
+        raise NotInstalled(
+            f"pyfluidsynth is not usable ({detail}); run `pip install --force-reinstall pyfluidsynth`"
+        )
     if error == "library":
         raise NotInstalled(f"the FluidSynth library is not installed; {_LIBRARY_HINT}")
     if error == "memory" or "out of memory" in outcome.words.lower() or "MemoryError" in outcome.words:
         raise OutOfResources(memory)
     if error == "soundfont":
-        raise BadInput(f"{soundfont}: FluidSynth cannot load this SoundFont; name another one, or {INSTALL_HINT}")
+        raise BadInput(
+            f"{soundfont}: FluidSynth cannot load this SoundFont; name another one, or {INSTALL_HINT}"
+        )
     if outcome.code < 0:
         if outcome.code == -signal.SIGKILL:
-            raise OutOfResources("the system ended the rendering, probably for lack of memory; close other programs")
+            raise OutOfResources(
+                "the system ended the rendering, probably for lack of memory; close other programs"
+            )
         name = signal.Signals(-outcome.code).name
         raise BadInput(f"{soundfont}: FluidSynth crashed ({name}) on this SoundFont; name another one")
     last = (outcome.words.strip().splitlines() or ["no message"])[-1]
@@ -259,7 +281,9 @@ def _collect(path: Path, frames: int, sample_rate: int, soundfont: Path) -> Audi
     """Read one pass and fade its last 50 ms. Raises BadInput when it is short or not finite."""
     written = path.stat().st_size if path.is_file() else 0
     if written != frames * _STEREO_FRAME_BYTES:
-        raise BadInput(f"{soundfont}: FluidSynth wrote {written} bytes instead of the whole piece; name another one")
+        raise BadInput(
+            f"{soundfont}: FluidSynth wrote {written} bytes instead of the whole piece; name another one"
+        )
     samples = np.empty((2, frames), dtype=np.float32)
     with path.open("rb") as file:
         for start in range(0, frames, _READ_FRAMES):
@@ -268,7 +292,9 @@ def _collect(path: Path, frames: int, sample_rate: int, soundfont: Path) -> Audi
     path.unlink()
     for start in range(0, frames, _READ_FRAMES):
         if not np.isfinite(samples[:, start : start + _READ_FRAMES]).all():
-            raise BadInput(f"{soundfont}: FluidSynth made samples that are no numbers; name another SoundFont")
+            raise BadInput(
+                f"{soundfont}: FluidSynth made samples that are no numbers; name another SoundFont"
+            )
     fade = min(frames, round(_FADE_S * sample_rate))
     samples[:, frames - fade :] *= (0.5 + 0.5 * np.cos(np.linspace(0, np.pi, fade))).astype(np.float32)
     return Audio(samples, sample_rate)

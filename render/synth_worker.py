@@ -12,6 +12,7 @@ import json
 import os
 import resource
 import sys
+from contextlib import ExitStack
 from ctypes import c_int, c_void_p
 from pathlib import Path
 
@@ -19,10 +20,16 @@ import numpy as np
 
 JOB_FILE, EVENTS_FILE, RESULT_FILE = "job.json", "events.npz", "result.json"
 GRID_FRAMES = 64
+MAX_BUSES = 128
 _BLOCK_FRAMES = 4096
 _MELODIC, _DRUM = 0, 1
 _NOTE_OFF, _NOTE_ON, _KEY_PRESSURE, _CONTROL, _PROGRAM, _PRESSURE, _BEND = range(0x80, 0xF0, 0x10)
 _REVERB_SEND, _CHORUS_SEND = 91, 93
+
+
+def stem_file(index: int) -> str:
+    """Name of the raw file of stem ``index``: interleaved stereo float32 in the machine's byte order."""
+    return f"stem{index}.f32"
 
 
 class _JobError(Exception):
@@ -38,31 +45,44 @@ class _Abandoned(Exception):
 
 
 class _Engine:
-    """One FluidSynth instance with a SoundFont loaded, a private channel for every part of a pass."""
+    """FluidSynth with a SoundFont loaded: one channel a part and one pair of buffers, with its own effects, a bus."""
 
-    def __init__(self, fluidsynth, job: dict, part_count: int) -> None:
-        channels = -(-max(part_count, 1) // 16) * 16
-        self._synth = fluidsynth.Synth(
-            gain=job["gain"],
-            samplerate=float(job["sample_rate"]),
-            channels=channels,
-            **{"synth.polyphony": job["polyphony"], "synth.dynamic-sample-loading": 1, "synth.cpu-cores": 1},
-        )
-        if not self._synth.synth:
+    def __init__(self, fluidsynth, job: dict) -> None:
+        part_count, self._buses = len(job["parts"]), job["buses"]
+        options = {
+            "synth.polyphony": job["polyphony"],
+            "synth.audio-channels": self._buses,
+            "synth.audio-groups": self._buses,
+            "synth.effects-groups": self._buses,
+            "synth.dynamic-sample-loading": 1,
+            "synth.chorus.active": int(job["chorus"]["level"] > 0),
+            "synth.reverb.active": int(job["reverb"]["level"] > 0),
+        }
+        channels = -(-part_count // 16) * 16
+        self._synth = fluidsynth.Synth(job["gain"], float(job["sample_rate"]), channels, **options)
+        self._raw = self._synth.synth
+        if not self._raw:
             raise _JobError("memory", "FluidSynth could not start")
-        raw = self._synth.synth
         if self._synth.sfload(job["soundfont"]) < 0:
             raise _JobError("soundfont", "FluidSynth refused it")
         self._synth.set_reverb(**job["reverb"])
         self._synth.set_chorus(**job["chorus"])
-        stereo = [("synth", c_void_p, 1), ("len", c_int, 1), ("lout", c_void_p, 1), ("loff", c_int, 1)]
-        stereo += [("lincr", c_int, 1), ("rout", c_void_p, 1), ("roff", c_int, 1), ("rincr", c_int, 1)]
-        self._write_float = fluidsynth.cfunc("fluid_synth_write_float", c_int, *stereo)
         triple = [("synth", c_void_p, 1), ("chan", c_int, 1), ("value", c_int, 1)]
+        arrays = [("nfx", c_int, 1), ("fx", c_void_p, 1), ("nout", c_int, 1), ("out", c_void_p, 1)]
+        self._process = fluidsynth.cfunc(
+            "fluid_synth_process", c_int, ("synth", c_void_p, 1), ("len", c_int, 1), *arrays
+        )
         self._set_type = fluidsynth.cfunc("fluid_synth_set_channel_type", c_int, *triple)
         self._pressure = fluidsynth.cfunc("fluid_synth_channel_pressure", c_int, *triple)
         self._key_pressure = fluidsynth.cfunc("fluid_synth_key_pressure", c_int, *triple, ("press", c_int, 1))
-        self._raw = raw
+        if self._process is None or self._set_type is None:
+            raise _JobError("library", "FluidSynth is older than version 2")
+        self._buffer = np.zeros((self._buses, 2, _BLOCK_FRAMES), dtype=np.float32)
+        rows = [self._buffer[bus, side].ctypes.data for bus in range(self._buses) for side in (0, 1)]
+        self._dry = (c_void_p * len(rows))(*rows)
+        # Reverb and chorus of a bus are added to the bus itself: left, right, left, right.
+        wet = [row for bus in range(self._buses) for row in rows[2 * bus : 2 * bus + 2] * 2]
+        self._wet = (c_void_p * len(wet))(*wet)
 
     def prepare(self, channel: int, *, is_drums: bool, reverb_send: int, chorus_send: int) -> None:
         """Give ``channel`` its type, its first program and its effect sends."""
@@ -88,14 +108,13 @@ class _Engine:
         elif status == _KEY_PRESSURE:
             self._key_pressure(self._raw, channel, data1, data2)
 
-    def write(self, frames: int, buffer: np.ndarray) -> None:
-        """Compute ``frames`` samples into the start of ``buffer`` (2 * frames,) float32, interleaved."""
-        address = buffer.ctypes.data
-        if self._write_float(self._raw, frames, address, 0, 2, address, 1, 2) != 0:
+    def compute(self, frames: int) -> np.ndarray:
+        """The next samples of every bus, effects included: (buses, 2, frames) float32, valid until the next call."""
+        self._buffer[:, :, :frames] = 0.0
+        done = self._process(self._raw, frames, len(self._wet), self._wet, len(self._dry), self._dry)
+        if done != 0:
             raise _JobError("synth", "FluidSynth stopped computing")
-
-    def close(self) -> None:
-        self._synth.delete()
+        return self._buffer[:, :, :frames]
 
 
 def main(folder: Path) -> int:
@@ -107,8 +126,7 @@ def main(folder: Path) -> int:
         _limit_resources(job)
         with np.load(folder / EVENTS_FILE, allow_pickle=False) as arrays:
             events = {name: arrays[name] for name in arrays.files}
-        for number, part_indices in enumerate(job["passes"]):
-            _render_pass(fluidsynth, job, events, part_indices, folder / f"pass{number}.f32", parent)
+        _render(_Engine(fluidsynth, job), job, events, folder, parent)
         result = {"error": ""}
     except _JobError as error:
         result = {"error": error.kind, "detail": str(error)}
@@ -131,7 +149,7 @@ def _import_fluidsynth():
     try:
         import fluidsynth
     except ModuleNotFoundError as error:
-        raise _JobError("module", f"no module {error.name}") from None
+        raise _JobError("module", f"no module named {error.name}") from None
     except (ImportError, OSError) as error:
         raise _JobError("library", str(error)) from None
     if not hasattr(fluidsynth, "cfunc") or not hasattr(fluidsynth, "Synth"):
@@ -156,31 +174,16 @@ def _limit_resources(job: dict) -> None:
         resource.setrlimit(kind, (soft, hard))
 
 
-def _render_pass(
-    fluidsynth, job: dict, events: dict[str, np.ndarray], part_indices: list[int], target: Path, parent: int
-) -> None:
-    """Render the given parts together into ``target``."""
-    engine = _Engine(fluidsynth, job, len(part_indices))
-    parts = job["parts"]
-    for channel, index in enumerate(part_indices):
-        part = parts[index]
-        engine.prepare(
-            channel,
-            is_drums=part["is_drums"],
-            reverb_send=job["drum_reverb_send"] if part["is_drums"] else job["reverb_send"],
-            chorus_send=job["chorus_send"],
-        )
-    channel_of = np.full(len(parts), -1, dtype=np.int64)
-    channel_of[part_indices] = np.arange(len(part_indices))
-    mine = channel_of[events["part"]] >= 0
-    frames = events["frame"][mine]
-    rows = np.stack(
-        [channel_of[events["part"][mine]], events["status"][mine], events["data1"][mine], events["data2"][mine]], 1
-    ).tolist()
+def _render(engine: _Engine, job: dict, events: dict[str, np.ndarray], folder: Path, parent: int) -> None:
+    """Render every part at once and add the buses up to stems, one file a stem."""
+    for channel, part in enumerate(job["parts"]):
+        send = job["drum_reverb_send"] if part["is_drums"] else job["reverb_send"]
+        engine.prepare(channel, is_drums=part["is_drums"], reverb_send=send, chorus_send=job["chorus_send"])
+    starts = events["frame"].tolist()
+    rows = np.stack([events[name] for name in ("part", "status", "data1", "data2")], axis=1).tolist()
     total, position, cursor = int(job["frames"]), 0, 0
-    buffer = np.zeros(2 * _BLOCK_FRAMES, dtype=np.float32)
-    starts = frames.tolist()
-    with target.open("wb") as file:
+    with ExitStack() as stack:
+        files = [stack.enter_context((folder / stem_file(i)).open("wb")) for i in range(len(job["stems"]))]
         while position < total:
             if os.getppid() != parent:
                 raise _Abandoned
@@ -188,11 +191,10 @@ def _render_pass(
                 engine.send(*rows[cursor])
                 cursor += 1
             until = starts[cursor] if cursor < len(rows) else total
-            count = min(until, total, position + _BLOCK_FRAMES) - position
-            engine.write(count, buffer)
-            file.write(buffer[: 2 * count].data)
-            position += count
-    engine.close()
+            sound = engine.compute(min(until, total, position + _BLOCK_FRAMES) - position)
+            for file, buses in zip(files, job["stems"], strict=True):
+                file.write(np.ascontiguousarray(sound[buses].sum(axis=0).T).data)
+            position += sound.shape[2]
 
 
 if __name__ == "__main__":
