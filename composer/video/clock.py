@@ -1,10 +1,11 @@
 """Picture times from timestamps, also from damaged ones.
 
-Convention: seconds since the first picture, strictly increasing; never frame number / rate. How damage is repaired
-(each repair is counted and becomes one warning):
+Convention: seconds since the first picture, strictly increasing; never frame number / rate. How damage is
+repaired (each repair is counted and becomes one warning):
 
-- A decoder delivers pictures in the order of presentation, so where timestamps are out of order the timestamps are
-  wrong, not the order: they are sorted within ``REORDER_FRAMES`` pictures and given to the pictures as these come.
+- A decoder delivers pictures in the order of presentation, so where timestamps are out of order the
+  timestamps are wrong, not the order: they are sorted within ``REORDER_FRAMES`` pictures and given to the
+  pictures as these come.
 - A time that is still not later than the one before it becomes that one plus half a frame.
 - A missing timestamp becomes the one before it plus one frame.
 - A leap back of more than ``LEAP_BACK_S`` is a restarted clock: all later times move on so that they follow.
@@ -32,7 +33,7 @@ FALLBACK_RATE_HZ = 25.0  # where a file names no rate and has one picture
 
 @dataclass(frozen=True)
 class Frame:
-    """One picture. ``rgb`` (height, width, 3) uint8; ``detail`` likewise but larger, where it was asked for and due."""
+    """One picture, (height, width, 3) uint8; ``detail`` is larger, and there only where asked for and due."""
 
     time_s: float
     duration_s: float  # as the file says; 0 where it does not
@@ -55,7 +56,7 @@ class Clock:
         self._missing = self._unsorted = self._late = self._leaps = 0
 
     def stamp(self, pts_s: float | None) -> float:
-        """The time of a picture fresh from the decoder, in seconds on the file's own clock; may be out of order."""
+        """Time of a picture fresh from the decoder, seconds on the file's own clock; may be out of order."""
         if self._latest_s is None:
             self._latest_s = pts_s or 0.0
             return self._latest_s
@@ -104,7 +105,9 @@ class Clock:
         declared = self._declared_rate_hz
         if declared and min(abs(declared / usual - 1.0), abs(declared / mean - 1.0)) < RATE_TOLERANCE:
             return declared
-        measured = mean if abs(mean / usual - 1.0) < 2.5 * RATE_TOLERANCE else usual  # steps rounded to ms or so
+        measured = (
+            mean if abs(mean / usual - 1.0) < 2.5 * RATE_TOLERANCE else usual
+        )  # steps rounded to ms or so
         nearest = min(STANDARD_RATES_HZ, key=lambda rate: abs(rate / measured - 1.0))
         return nearest if abs(nearest / measured - 1.0) < STANDARD_TOLERANCE else measured
 

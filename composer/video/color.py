@@ -1,9 +1,9 @@
 """Colour of single pictures: log-chroma histograms, brightness, saturation, warmth.
 
-The histogram is HistoGAN's RGB-uv feature (Afifi, Brubaker and Brown, CVPR 2021), which V-MusProd (Zhuo et al., 2023)
-takes as its colour controller: for each of the planes R, G and B the log-ratios u and v of that channel to the two
-others fall into ``HISTOGRAM_BINS`` bins from -3 to 3 through an inverse-quadratic kernel of width 0.02, each pixel
-weighted by its intensity; the whole sums to 1.
+The histogram is HistoGAN's RGB-uv feature (Afifi, Brubaker and Brown, CVPR 2021), which V-MusProd (Zhuo et al.,
+2023) takes as its colour controller: for each of the planes R, G and B the log-ratios u and v of that channel to
+the two others fall into ``HISTOGRAM_BINS`` bins from -3 to 3 through an inverse-quadratic kernel of width
+0.02, each pixel weighted by its intensity; the whole sums to 1.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _BIN_CENTRES = np.linspace(-LOG_CHROMA_BOUND, LOG_CHROMA_BOUND, HISTOGRAM_BINS, 
 
 @dataclass(frozen=True)
 class ColorSample:
-    """Colour of one picture. ``histogram`` (3, bins, bins) float32, sums to 1; see `VideoFeatures` for the rest."""
+    """Colour of one picture; units as in `VideoFeatures`. ``histogram`` (3, bins, bins) float32, sums to 1."""
 
     time_s: float
     histogram: np.ndarray

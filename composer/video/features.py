@@ -1,6 +1,7 @@
 """What the controllers saw: `VideoFeatures`, the type between reading a video and spotting it.
 
-Times are seconds of picture time: presentation timestamp minus that of the first frame, never frame number / rate.
+Times are seconds of picture time: presentation timestamp minus that of the first frame, never frame number /
+rate.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ HISTOGRAM_BINS = 64  # h of the RGB-uv histogram (V-MusProd, HistoGAN)
 class VideoFeatures:
     """Everything the stages after it may know about the picture.
 
-    Arrays are float32 unless said. ``T_c`` colour samples, ``T_m`` motion samples (5 a second), ``T_s`` semantic
-    samples (1 a second; 0 where no CLIP weights were at hand), ``D`` CLIP width, ``P`` prompts of the bank.
+    Arrays are float32 unless said. ``T_c`` colour samples, ``T_m`` motion samples (5 a second), ``T_s``
+    semantic samples (1 a second; 0 where no CLIP weights were at hand), ``D`` CLIP width, ``P`` prompts of
+    the bank.
     """
 
     source: str  # file name, without folders

@@ -1,14 +1,14 @@
 """How much moves: RGB difference and motion saliency, ``SAMPLES_HZ`` times a second.
 
-*RGB difference* (V-MusProd, Zhuo et al., 2023): mean absolute difference of the picture shown at t and the one shown
-0.2 s before, 0-255. Both are found by time, so the frame rate does not matter.
+*RGB difference* (V-MusProd, Zhuo et al., 2023): mean absolute difference of the picture shown at t and the
+one shown 0.2 s before, 0-255. Both are found by time, so the frame rate does not matter.
 
-*Motion saliency* (CMT, Di et al., 2021, after the visual beats of Davis and Agrawala, "Visual Rhythm and Beat", 2018):
-the optical flow between neighbouring pictures goes into a directogram, the sum of speeds in each of ``DIRECTIONS``
-directions; saliency at t is the sum over the directions of how much that speed fell since the picture before, for
-a visual beat is a sudden stop. Here speed is in picture diagonals a second averaged over the pixels, flow is taken at
-most ``FLOW_HZ`` times a second, and of the values within one sample the largest counts. A cut is no movement: flow
-that spans one is left out.
+*Motion saliency* (CMT, Di et al., 2021, after the visual beats of Davis and Agrawala, "Visual Rhythm and
+Beat", 2018): the optical flow between neighbouring pictures goes into a directogram, the sum of speeds in
+each of ``DIRECTIONS`` directions; saliency at t is the sum over the directions of how much that speed fell
+since the picture before, for a visual beat is a sudden stop. Here speed is in picture diagonals a second
+averaged over the pixels, flow is taken at most ``FLOW_HZ`` times a second, and of the values within one
+sample the largest counts. A cut is no movement: flow that spans one is left out.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class MotionController:
         self._differences: list[float] = []
         self._shown: np.ndarray | None = None  # latest picture
         self._at_sample: np.ndarray | None = None  # picture shown at the latest sample
-        self._flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+        self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
         self._gray: np.ndarray | None = None
         self._gray_time_s = 0.0
         self._flow_times_s: list[float] = []  # later picture of each pair
@@ -83,7 +83,9 @@ class MotionController:
             flow = self._flow.calc(self._gray, gray, None)
             speed, angle = cv2.cartToPolar(flow[..., 0], flow[..., 1])
             speed /= np.float32(gap_s * np.hypot(*size))
-            bins = (angle * np.float32(DIRECTIONS / (2.0 * np.pi)) + np.float32(0.5)).astype(np.int32) % DIRECTIONS
+            bins = (angle * np.float32(DIRECTIONS / (2.0 * np.pi)) + np.float32(0.5)).astype(
+                np.int32
+            ) % DIRECTIONS
             directogram = np.bincount(bins.ravel(), weights=speed.ravel(), minlength=DIRECTIONS) / speed.size
             self._flow_times_s.append(time_s)
             self._flow_gaps_s.append(gap_s)

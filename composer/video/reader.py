@@ -1,8 +1,8 @@
 """Reading video: one decode pass that hands out small RGB pictures with their times.
 
-Convention: time is picture time (see `composer.video.clock`). Pictures are turned as their display matrix asks and
-scaled once, in FFmpeg, so that their long side is ``SIDE_PX``; transparent pictures are laid over black. Memory does
-not grow with the length of the film.
+Convention: time is picture time (see `composer.video.clock`). Pictures are turned as their display matrix
+asks and scaled once, in FFmpeg, so that their long side is ``SIDE_PX``; transparent pictures are laid over
+black. Memory does not grow with the length of the film.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ MAX_DAMAGED_RUN = 10_000  # packets in a row without a picture, before reading i
 RATES_HZ = (0.2, 240.0)  # a declared frame rate outside says nothing (some containers declare 1000)
 ZERO_TIMECODE = "00:00:00:00"
 
-# Containers that may hold a film. Playlists and concatenations (which open other files and addresses), text consoles
-# and lists of stills are left out on purpose.
+# Containers that may hold a film. Playlists and concatenations (which open other files and addresses), text
+# consoles and lists of stills are left out on purpose.
 CONTAINERS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,live_flv,mpeg,mpegts,mpegvideo,ogg,asf,gif,apng,mxf,gxf,nut,rm,"
     "dv,h264,hevc,vvc,m4v,ivf,obu,av1,vc1,wtv,swf,mjpeg,yuv4mpegpipe,cavsvideo,h263,h261,bink,smk,nsv,amv,pva,roq"
@@ -82,7 +82,8 @@ class VideoInfo:
 class VideoReader:
     """An open video file; a context manager. `frames` is read once, `info` is there after its end.
 
-    Raises `BadInput` where the file is missing, is no video, is beyond ``limits`` or has no decodable picture.
+    Raises `BadInput` where the file is missing, is no video, is beyond ``limits`` or has no decodable
+    picture.
     """
 
     def __init__(self, path: Path, limits: Limits = Limits(), side_px: int = SIDE_PX) -> None:
@@ -160,10 +161,14 @@ class VideoReader:
         stills = av.stream.Disposition.attached_pic | av.stream.Disposition.timed_thumbnails
         videos = [s for s in self._container.streams.video if not s.disposition & stills]
         if not videos:
-            raise BadInput(f"{self.path}: has no video stream; give a file with moving pictures, not only sound")
+            raise BadInput(
+                f"{self.path}: has no video stream; give a file with moving pictures, not only sound"
+            )
         known = [s for s in videos if s.codec_context is not None]
         if not known:
-            raise BadInput(f"{self.path}: no decoder for its video; re-encode it, for instance to H.264 in MP4")
+            raise BadInput(
+                f"{self.path}: no decoder for its video; re-encode it, for instance to H.264 in MP4"
+            )
         self._stream = known[0]
         context = self._stream.codec_context
         self._check_size(context.width, context.height)
@@ -171,7 +176,9 @@ class VideoReader:
         self._stream.thread_type = "AUTO"
         self._codec_name = str(context.name)
         rates = (self._stream.average_rate, self._stream.guessed_rate)
-        self._declared_rate_hz = next((float(r) for r in rates if r and RATES_HZ[0] <= r <= RATES_HZ[1]), None)
+        self._declared_rate_hz = next(
+            (float(r) for r in rates if r and RATES_HZ[0] <= r <= RATES_HZ[1]), None
+        )
 
     def _scaled(self, clock: Clock, scaler: Scaler, detail_interval_s: float | None) -> Iterator[Frame]:
         first_s: float | None = None
@@ -220,8 +227,8 @@ class VideoReader:
         found = f"{damaged_packets} of {packets} packets, {damaged_pictures} of {pictures} pictures damaged"
         if not pictures:
             raise BadInput(
-                f"{self.path}: has no picture that can be decoded ({found}); it is empty, cut off, encrypted or "
-                "damaged: export it again from its source"
+                f"{self.path}: has no picture that can be decoded ({found}); it is empty, cut off, encrypted "
+                "or damaged: export it again from its source"
             )
         if max(damaged_packets / packets, damaged_pictures / pictures) > MAX_DAMAGED_SHARE:
             raise BadInput(
@@ -292,11 +299,13 @@ def check_regular_file(path: Path) -> None:
         if path.stat().st_size == 0:
             raise BadInput(f"{path}: the file is empty; export it again from its source")
     except OSError as error:
-        raise BadInput(f"{path}: cannot be read ({error.strerror}); check the path and its permissions") from error
+        raise BadInput(
+            f"{path}: cannot be read ({error.strerror}); check the path and its permissions"
+        ) from error
 
 
 def start_timecode(container: av.container.InputContainer) -> str:
-    """The first SMPTE timecode that the container or a stream of it names, as "HH:MM:SS:FF"; zeros where none."""
+    """The first SMPTE timecode that the container or a stream names, as "HH:MM:SS:FF"; zeros where none."""
     named = [container.metadata.get("timecode"), *(s.metadata.get("timecode") for s in container.streams)]
     for text in named:
         match = re.fullmatch(r"(\d\d):([0-5]\d):([0-5]\d)[:;.](\d\d)", (text or "").strip())
