@@ -75,6 +75,9 @@ class Room:
     chorus_depth_ms: float = 6.0
 
 
+DEFAULT_ROOM = Room()
+
+
 @dataclass(frozen=True)
 class Synthesis:
     """Stems by name, all of one length, unmastered; or one entry ``mix`` when no stems were asked for."""
@@ -95,7 +98,7 @@ def synthesize(
     stems: bool = False,
     sample_rate: int = SAMPLE_RATE,
     gain: float = 0.2,
-    room: Room = Room(),
+    room: Room = DEFAULT_ROOM,
     limits: SynthLimits = SynthLimits(),
     progress: Callable[[float], None] | None = None,
 ) -> Synthesis:
