@@ -1,0 +1,273 @@
+"""Features to a cue sheet: sections with mood, key, tempo and style, hits, and a tempo map.
+
+Rules, each noted in a section's ``reasons``:
+
+- Mode follows valence: major from 0 up, minor below (Hunter, Schellenberg & Schimmack 2010 among many).
+- Tonic: an excited film starts on the sharp side, a calm one on the flat side (the old lore of key
+  characters, Steblin 1983); the seed picks among three. All sections stay within one accidental of the
+  first: the same key, its relative, its dominant (its subdominant on the flat side), and that one's
+  relative. A theme that returns brings its key.
+- Tempo: V-MusProd's linear 90-130 BPM by motion, moved by up to 30 BPM with arousal, and drawn towards the
+  film's mean so that neighbouring sections can be joined smoothly.
+- One palette for the film, unless a section's meaning calls clearly for another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import PurePath
+
+import numpy as np
+
+from composer.errors import BadInput
+from composer.palettes import PALETTES, choose_palette
+from composer.spotting.affect import Affect, AffectCurve, affect_curve
+from composer.spotting.cues import CueSheet, Hit, Section
+from composer.spotting.segments import STEP_S, Segment, segment_film
+from composer.spotting.tempo_solver import MAX_HITS, solve
+from composer.theory import Key
+from composer.video.features import VideoFeatures
+from composer.video.prompts import PROMPTS
+
+SLOWEST_BPM, FASTEST_BPM = 60.0, 140.0
+MOTION_BPM = (90.0, 130.0)  # V-MusProd
+AROUSAL_BPM = 30.0
+OWN_TEMPO = 0.6  # of a section's tempo that is its own; the rest is the film's mean
+
+# Tonics on the flat and the sharp side, plainest first.
+FLAT_TONICS = {"major": ("F", "Bb", "Eb"), "minor": ("Dm", "Gm", "Cm")}
+SHARP_TONICS = {"major": ("G", "D", "C"), "minor": ("Em", "Am", "Bm")}
+
+TOP_PROMPTS = 3
+CLEAR_TAG = 1.5  # times the even share of a prompt
+OTHER_STYLE_DISTANCE = 0.9  # of mood, from the film's mean, at which a section may change palette
+OTHER_STYLE_MIN_S = 20.0
+BOUNDARY_WEIGHT = 0.8  # of a cut on which a section starts
+MAX_CUT_HITS = 15_000
+
+
+def spot(
+    features: VideoFeatures,
+    *,
+    seed: int,
+    key: str | None = None,
+    style: str | None = None,
+    tempo_bpm: float | None = None,
+    hits: Sequence[Hit] = (),
+) -> CueSheet:
+    """A cue sheet for the film behind ``features``, with the user's ``key``, ``style``, ``tempo_bpm`` and
+    ``hits``.
+
+    Raises BadInput for a key, style, tempo or hit that cannot be used.
+    """
+    _check(features, key, style, tempo_bpm, hits)
+    rng = np.random.default_rng(seed)
+    curve = affect_curve(features, STEP_S)
+    segments = segment_film(features, curve)
+    moods = [curve.mean(segment.start_s, segment.end_s) for segment in segments]
+    keys, key_reasons = _keys(segments, moods, key, rng)
+    tempi, tempo_reasons = _tempi(segments, curve, moods, tempo_bpm)
+    tags = [_tags(features, segment.start_s, segment.end_s) for segment in segments]
+    styles, style_reasons = _styles(features, segments, moods, tags, style)
+    labels = _labels(segments)
+    sections = []
+    for i, (segment, mood) in enumerate(zip(segments, moods, strict=True)):
+        motion = curve.mean_motion(segment.start_s, segment.end_s)
+        energy = (mood.arousal + 1) / 2
+        density = min(max(0.15 + 0.55 * energy + 0.3 * motion, 0.0), 1.0)
+        dynamics = min(max(0.2 + 0.7 * energy, 0.0), 1.0)
+        sections.append(
+            Section(
+                start_s=segment.start_s,
+                end_s=segment.end_s,
+                label=labels[i],
+                valence=round(mood.valence, 3),
+                arousal=round(mood.arousal, 3),
+                key=keys[i],
+                tempo_bpm=tempi[i],
+                density=round(density, 3),
+                dynamics=round(dynamics, 3),
+                style=styles[i],
+                tags=tags[i],
+                theme=segment.theme,
+                reasons={
+                    "start_s": segment.reason,
+                    "valence": curve.explain(segment.start_s, segment.end_s, "valence"),
+                    "arousal": curve.explain(segment.start_s, segment.end_s, "arousal"),
+                    "key": key_reasons[i],
+                    "tempo_bpm": tempo_reasons[i],
+                    "density": f"arousal {mood.arousal:+.2f} and motion {motion:.2f}",
+                    "dynamics": f"arousal {mood.arousal:+.2f}",
+                    "style": style_reasons[i],
+                },
+            )
+        )
+    all_hits = tuple(sorted((*_cut_hits(features, segments), *hits), key=lambda hit: hit.time_s))
+    cues = CueSheet(
+        title=PurePath(features.source).stem or "untitled",
+        duration_s=features.duration_s,
+        frame_rate=features.frame_rate,
+        start_timecode=features.start_timecode,
+        sections=tuple(sections),
+        hits=all_hits,
+        tempo_map=solve(features.duration_s, features.frame_rate, sections, all_hits).tempo_map,
+        seed=seed,
+        provenance={"input": features.source, "input_sha256": features.sha256},
+    )
+    return cues
+
+
+def _check(
+    features: VideoFeatures, key: str | None, style: str | None, tempo_bpm: float | None, hits: Sequence[Hit]
+) -> None:
+    if key is not None:
+        try:
+            Key.parse(key)
+        except ValueError as error:
+            raise BadInput(f"{error}; give one such as --key Am") from error
+    if style is not None and style not in PALETTES:
+        raise BadInput(f"style {style!r} is not known; choose one of {', '.join(PALETTES)}")
+    if tempo_bpm is not None and not 40 <= tempo_bpm <= 200:
+        raise BadInput(f"tempo {tempo_bpm:g} is outside 40-200 BPM; choose one within")
+    if len(hits) > MAX_HITS - MAX_CUT_HITS:
+        raise BadInput(f"{len(hits)} hits are too many; give at most {MAX_HITS - MAX_CUT_HITS}")
+    for hit in hits:
+        if not 0 <= hit.time_s <= features.duration_s:
+            raise BadInput(
+                f"hit {hit.label!r} at {hit.time_s:g} s is outside the film of {features.duration_s:.2f} s; "
+                "move it within"
+            )
+
+
+def _labels(segments: Sequence[Segment]) -> list[str]:
+    """A, B, A', ...: the theme, with a prime for every time it has been heard (a number from the fourth
+    on).
+    """
+    heard: dict[str, int] = {}
+    labels = []
+    for segment in segments:
+        times = heard.get(segment.theme, 0)
+        labels.append(segment.theme + ("'" * times if times < 3 else str(times + 1)))
+        heard[segment.theme] = times + 1
+    return labels
+
+
+def _keys(
+    segments: Sequence[Segment], moods: Sequence[Affect], wish: str | None, rng: np.random.Generator
+) -> tuple[list[str], list[str]]:
+    if wish is not None:
+        return [str(Key.parse(wish))] * len(segments), ["asked for"] * len(segments)
+    mode = "major" if moods[0].valence >= 0 else "minor"
+    lengths = np.array([segment.end_s - segment.start_s for segment in segments])
+    arousal = float(np.average([mood.arousal for mood in moods], weights=lengths))
+    sharp = arousal >= 0
+    names = (SHARP_TONICS if sharp else FLAT_TONICS)[mode]
+    home = Key.parse(names[int(rng.integers(len(names)))])
+    near = home.transposed(7 if sharp else 5)  # dominant, or subdominant
+    side = "sharp" if sharp else "flat"
+    first = f"{mode} for valence {moods[0].valence:+.2f}, "
+    first += f"{side} side for the film's arousal {arousal:+.2f}, tonic by seed"
+    by_theme = {segments[0].theme: (home, first)}
+    keys: list[Key] = []
+    reasons: list[str] = []
+    for segment, mood in zip(segments, moods, strict=True):
+        if segment.theme in by_theme:
+            chosen, why = by_theme[segment.theme]
+            if segment.start_s > 0:
+                why = f"theme {segment.theme} comes back in its key"
+        else:
+            wanted = "major" if mood.valence >= 0 else "minor"
+            chosen = home if wanted == home.mode else home.relative
+            why = f"{wanted} for valence {mood.valence:+.2f}"
+            if keys and keys[-1] == chosen:  # a new theme moves on, where its mode leaves the key
+                chosen = near if wanted == near.mode else near.relative
+            why += f"; related to {home}, the key of the first section"
+            by_theme[segment.theme] = (chosen, why)
+        keys.append(chosen)
+        reasons.append(why)
+    return [str(k) for k in keys], reasons
+
+
+def _tempi(
+    segments: Sequence[Segment], curve: AffectCurve, moods: Sequence[Affect], wish: float | None
+) -> tuple[list[float], list[str]]:
+    if wish is not None:
+        return [float(wish)] * len(segments), ["asked for"] * len(segments)
+    slow, fast = MOTION_BPM
+    motions = [curve.mean_motion(segment.start_s, segment.end_s) for segment in segments]
+    own = np.array(
+        [
+            slow + (fast - slow) * m + AROUSAL_BPM * mood.arousal
+            for m, mood in zip(motions, moods, strict=True)
+        ]
+    )
+    lengths = np.array([segment.end_s - segment.start_s for segment in segments])
+    mean = float(np.average(own, weights=lengths))
+    bpm = np.clip(mean + OWN_TEMPO * (own - mean), SLOWEST_BPM, FASTEST_BPM)
+    reasons = [
+        f"motion {m:.2f} gives {slow + (fast - slow) * m:.0f} BPM, "
+        f"arousal {mood.arousal:+.2f} makes it {value:.0f}"
+        + (f", drawn towards the film's mean of {mean:.0f}" if len(segments) > 1 else "")
+        for m, mood, value in zip(motions, moods, own, strict=True)
+    ]
+    return [float(round(value)) for value in bpm], reasons
+
+
+def _tags(features: VideoFeatures, start_s: float, end_s: float) -> tuple[str, ...]:
+    """Tags of the prompts that describe this stretch best, where the picture was compared with prompts."""
+    if not features.semantic_times_s.size or features.semantic_scores.size == 0:
+        return ()
+    inside = (features.semantic_times_s >= start_s) & (features.semantic_times_s < end_s)
+    if not inside.any():
+        inside[int(np.argmin(np.abs(features.semantic_times_s - (start_s + end_s) / 2)))] = True
+    mean = features.semantic_scores[inside].mean(axis=0)
+    tags: dict[str, None] = {}
+    for index in np.argsort(-mean, kind="stable")[:TOP_PROMPTS]:
+        if mean[index] > CLEAR_TAG * mean.mean():
+            tags.update(dict.fromkeys(PROMPTS[index].tags))
+    return tuple(tags)
+
+
+def _styles(
+    features: VideoFeatures,
+    segments: Sequence[Segment],
+    moods: Sequence[Affect],
+    tags: Sequence[tuple[str, ...]],
+    wish: str | None,
+) -> tuple[list[str], list[str]]:
+    if wish is not None:
+        return [wish] * len(segments), ["asked for"] * len(segments)
+    lengths = np.array([segment.end_s - segment.start_s for segment in segments])
+    valence = float(np.average([mood.valence for mood in moods], weights=lengths))
+    arousal = float(np.average([mood.arousal for mood in moods], weights=lengths))
+    film_tags = _tags(features, 0.0, features.duration_s)
+    film_style = choose_palette(valence, arousal, film_tags)
+    film_reason = f"nearest to the film's mean mood ({valence:+.2f}, {arousal:+.2f})"
+    film_reason += f" and tags {', '.join(film_tags)}" if film_tags else ""
+    styles, reasons = [], []
+    for segment, mood, own_tags in zip(segments, moods, tags, strict=True):
+        far = float(np.hypot(mood.valence - valence, mood.arousal - arousal))
+        long = segment.end_s - segment.start_s >= OTHER_STYLE_MIN_S
+        if own_tags and not set(own_tags) & set(film_tags) and far > OTHER_STYLE_DISTANCE and long:
+            styles.append(choose_palette(mood.valence, mood.arousal, own_tags))
+            reasons.append(f"far from the rest of the film in mood and meaning ({', '.join(own_tags)})")
+        else:
+            styles.append(film_style)
+            reasons.append(film_reason)
+    return styles, reasons
+
+
+def _cut_hits(features: VideoFeatures, segments: Sequence[Segment]) -> list[Hit]:
+    """One wished hit a cut, its weight the cut's strength; cuts that start a section weigh more."""
+    starts = {segment.start_s for segment in segments}
+    order = np.argsort(-features.cut_strengths, kind="stable")[:MAX_CUT_HITS]
+    hits = []
+    for time_s, strength in zip(features.cut_times_s[order], features.cut_strengths[order], strict=True):
+        weight = float(np.clip(strength, 0.0, 1.0))
+        hit = Hit(float(time_s), "cut", round(weight, 3))
+        if hit.time_s in starts:
+            hit = replace(hit, weight=max(hit.weight, BOUNDARY_WEIGHT))
+        if 0 < hit.time_s < features.duration_s:
+            hits.append(hit)
+    return hits
