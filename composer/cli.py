@@ -144,7 +144,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="framescore",
         description="Watches a video, writes an editable MIDI score that follows it, and renders the score.",
-        epilog="Exit codes: 0 done, 2 usage, 3 bad input, 4 not installed, 5 out of resources, 130 interrupted.",
+        epilog="Exit codes: 0 done, 2 usage, 3 bad input, 4 not installed, 5 no resources, 130 interrupted.",
     )
     parser.add_argument("--version", action="version", version=f"framescore {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")

@@ -98,7 +98,7 @@ def render(options: Namespace, console: Console) -> int:
     """``framescore render``: a MIDI file to sound."""
     from composer.report import finite
     from render.audio import write_wav
-    from render.pipeline import render_midi
+    from render.pipeline import render_midi, write_stems
 
     refuse_overwriting(options.output, options.midi)
     seed = choose_seed(options, file_sha256(options.midi), console)
@@ -109,6 +109,7 @@ def render(options: Namespace, console: Console) -> int:
             soundfont=options.soundfont,
             loudness=options.loudness,
             stems=options.stems is not None,
+            progress=progress,
         )
         write_wav(rendering.mix, path)
         if options.stems is not None:
@@ -137,11 +138,13 @@ def mux(options: Namespace, console: Console) -> int:
 
     refuse_overwriting(options.output, options.video, options.music)
     seed = choose_seed(options, file_sha256(options.video), console)
-    with Progress(console, {"film": 1.0}) as progress, staged_file(options.output) as path:
+    with Progress(console, {"film": 1.0}) as progress:
         progress.begin("film")
-        join(options.video, options.music, path, duck=options.duck)
-    console.say(f"{options.output}: {options.output.stat().st_size / 1e6:.1f} MB")
-    console.result({"output": str(options.output), "seed": seed})
+        made = join(options.video, options.music, options.output, duck=options.duck)
+    for warning in made.warnings:
+        console.say(f"note: {warning}")
+    console.say(f"{made.path}: {made.path.stat().st_size / 1e6:.1f} MB")
+    console.result({"output": str(made.path), "seed": seed, "warnings": list(made.warnings)})
     return 0
 
 
@@ -254,15 +257,6 @@ def file_sha256(path: Path) -> str:
         return sha256_of(path)
     except OSError as error:
         raise explain(error, path) from error
-
-
-def write_stems(stems: dict[str, Any], folder: Path) -> None:
-    """One WAV for every stem, named after it."""
-    from render.audio import write_wav
-
-    for name, audio in stems.items():
-        with staged_file(folder / f"{name}.wav") as path:
-            write_wav(audio, path)
 
 
 def summary(cues: CueSheet) -> dict[str, Any]:

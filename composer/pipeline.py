@@ -95,7 +95,7 @@ def _digest(path: Path) -> str:
         return sha256_of(path)
     except FileNotFoundError as error:
         raise NotInstalled(
-            f"{path.name}: this trained network is missing; reinstall, or `git checkout -- composer/checkpoints`"
+            f"{path.name}: the trained network is missing; run `git checkout -- composer/checkpoints`"
         ) from error
 
 

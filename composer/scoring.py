@@ -7,24 +7,21 @@ from __future__ import annotations
 
 import threading
 from argparse import Namespace
-from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from composer import commands
-from composer.output import fitting_name, sha256_of, staged_folder
+from composer.output import STEMS_NAME, fitting_name, staged_folder
 from composer.terminal import Console, Progress
 
 if TYPE_CHECKING:
     from composer.music import Score
     from composer.spotting.cues import CueSheet
     from composer.video.features import VideoFeatures
-    from render.audio import Audio
     from render.pipeline import Rendering
 
 CUES_NAME, MIDI_NAME, MUSICXML_NAME, WAV_NAME = "cues.yaml", "score.mid", "score.musicxml", "score.wav"
-FADE_S = 0.03
 ENGINE = "synth"
 
 
@@ -82,16 +79,20 @@ def write_sound(
 ) -> Rendering:
     """Render the MIDI file as it was written; mix and stems are as long as the picture."""
     from render.audio import write_wav
-    from render.pipeline import render_midi
+    from render.pipeline import render_midi, write_stems
 
     progress.begin("sound")
     rendering = render_midi(
-        folder / MIDI_NAME, soundfont=soundfont, loudness=options.loudness, stems=options.stems
+        folder / MIDI_NAME,
+        soundfont=soundfont,
+        loudness=options.loudness,
+        stems=options.stems,
+        length_s=duration_s,
+        progress=progress,
     )
-    write_wav(fit_to_picture(rendering.mix, duration_s), folder / WAV_NAME)
+    write_wav(rendering.mix, folder / WAV_NAME)
     if options.stems:
-        stems = {name: fit_to_picture(audio, duration_s) for name, audio in rendering.stems.items()}
-        commands.write_stems(stems, folder / "stems")
+        write_stems(rendering.stems, folder / STEMS_NAME)
     return rendering
 
 
@@ -107,19 +108,6 @@ def write_film(options: Namespace, folder: Path, progress: Progress) -> tuple[st
 def film_name(video: Path) -> str:
     """``beach.mov`` to ``beach.scored.mp4``, short enough for a file system."""
     return fitting_name(video.stem, ".scored.mp4")
-
-
-def fit_to_picture(audio: Audio, duration_s: float) -> Audio:
-    """``audio`` padded or cut to ``duration_s``, to the nearest sample; what is cut fades out over 30 ms."""
-    import numpy as np
-
-    length = round(duration_s * audio.sample_rate)
-    samples = audio.samples[:, :length].copy()
-    if audio.samples.shape[1] > length:
-        fade = min(round(FADE_S * audio.sample_rate), length)
-        samples[:, length - fade :] *= np.cos(np.linspace(0, np.pi / 2, fade, dtype=np.float32)) ** 2
-    samples = np.pad(samples, ((0, 0), (0, length - samples.shape[1])))
-    return replace(audio, samples=samples)
 
 
 def make_report(
@@ -140,7 +128,7 @@ def make_report(
     sound = report.SoundFacts(
         engine=ENGINE,
         soundfont=rendering.soundfont.name,
-        soundfont_sha256=sha256_of(rendering.soundfont),
+        soundfont_sha256=rendering.soundfont_sha256,
         loudness_preset=options.loudness,
         loudness_lufs=report.finite(rendering.loudness_lufs),
         true_peak_dbtp=report.finite(rendering.true_peak_dbtp),

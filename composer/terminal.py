@@ -114,7 +114,8 @@ class Progress:
         if self._stop.wait(QUIET_FOR_S):
             return
         while True:
-            self._show(on_terminal)
+            if self._current:
+                self._show(on_terminal)
             if self._stop.wait(TERMINAL_EVERY_S if on_terminal else LOG_EVERY_S):
                 return
 
@@ -123,7 +124,7 @@ class Progress:
         left = self.left_s(now_s)
         percent = f" {self._fraction:.0%}" if self._fraction > 0 else ""
         remaining = f", about {clock(left)} left" if left is not None else ""
-        text = f"{self._current or 'working'}{percent} ({clock(now_s - self._started_s)}{remaining})"
+        text = f"{self._current}{percent} ({clock(now_s - self._started_s)}{remaining})"
         if on_terminal:
             self._write_over(text)
         else:

@@ -1,0 +1,231 @@
+"""The command line: light to start, one line for every error, the right exit code, all outputs."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import plain_music
+import pytest
+
+from composer import cli, options
+from composer.output import sha256_of
+
+HEAVY = ("numpy", "torch", "av", "cv2", "music21", "mido", "scipy", "yaml", "open_clip", "soundfile")
+OUTPUTS = {"cues.yaml", "score.mid", "score.musicxml", "score.wav", "film.scored.mp4", "report.json"}
+RUN = (sys.executable, "-m", "composer.cli")
+
+
+def run(*arguments: str | Path) -> int:
+    return cli.run(cli.make_parser().parse_args([str(argument) for argument in arguments]))
+
+
+@pytest.fixture
+def plain(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    networks = tmp_path / "networks"
+    networks.mkdir()
+    plain_music.install(monkeypatch, networks)
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from composer.video.animatic import draw_animatic
+
+    path = tmp_path_factory.mktemp("film") / "film.mp4"
+    draw_animatic(path, duration_s=6.0)
+    return path
+
+
+def test_help_and_the_parser_load_nothing_heavy() -> None:
+    code = (
+        "import sys, composer.cli as c; c.make_parser().format_help(); "
+        f"print([m for m in {HEAVY!r} if m in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+
+
+def test_version_and_help_answer() -> None:
+    for arguments in (["--version"], ["--help"], ["score", "--help"]):
+        with pytest.raises(SystemExit) as caught:
+            cli.make_parser().parse_args(arguments)
+        assert caught.value.code == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "time_s", "label"),
+    [
+        ("12.48=door slam", 12.48, "door slam"),
+        ('12.48="door slam"', 12.48, "door slam"),
+        ("1:02.5=x", 62.5, "x"),
+        ("1:00:01", 3601.0, "hit"),
+        ("0", 0.0, "hit"),
+    ],
+)
+def test_hits_are_read(text: str, time_s: float, label: str) -> None:
+    assert options.parse_hit(text) == options.HitWish(time_s, label)
+
+
+@pytest.mark.parametrize("text", ["", "-1", "x=1", "1e3", "nan", "1:2:3:4", "12.48=" + "x" * 99])
+def test_nonsense_hits_are_wrong_usage(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError):
+        options.parse_hit(text)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["score"],
+        ["score", "a.mp4"],
+        ["score", "a.mp4", "-o", "x", "--seed", "-1"],
+        ["score", "a.mp4", "-o", "x", "--seed", "9" * 30],
+        ["score", "a.mp4", "-o", "x", "--tempo", "nan"],
+        ["score", "a.mp4", "-o", "x", "--tempo", "1000"],
+        ["render", "a.mid", "-o", "x.wav", "--engine", "diffusion"],
+        ["dance"],
+    ],
+)
+def test_wrong_usage_exits_2(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        cli.make_parser().parse_args(arguments)
+    assert caught.value.code == 2
+
+
+def one_error_line(capsys: pytest.CaptureFixture[str]) -> str:
+    lines = [line for line in capsys.readouterr().err.splitlines() if not line.startswith("seed ")]
+    assert len(lines) == 1
+    assert lines[0].startswith("framescore: ")
+    return lines[0]
+
+
+def test_unknown_key_or_style_is_wrong_usage_and_lists_what_there_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("spot", tmp_path / "a.mp4", "-o", tmp_path / "c.yaml", "--key", "H#") == 2
+    assert "H#" in one_error_line(capsys)
+    assert run("spot", tmp_path / "a.mp4", "-o", tmp_path / "c.yaml", "--style", "polka") == 2
+    assert "music-box" in one_error_line(capsys)
+
+
+def test_a_film_that_is_missing_or_no_film_is_bad_input(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], plain: None
+) -> None:
+    text = tmp_path / "text.mp4"
+    text.write_text("no film\n" * 100)
+    for command, output in (("score", "out"), ("analyze", "f.npz"), ("spot", "c.yaml"), ("compose", "s.mid")):
+        for source in (text, tmp_path / "gone\n.mp4"):
+            assert run(command, source, "-o", tmp_path / output) == 3
+            one_error_line(capsys)
+            assert not (tmp_path / output).exists()
+
+
+def test_cuda_is_not_there_and_says_so(
+    tmp_path: Path, film: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("score", film, "-o", tmp_path / "out", "--device", "cuda") == 4
+    assert "--device cpu" in one_error_line(capsys)
+
+
+def test_errors_are_json_too_where_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("analyze", tmp_path / "gone.mp4", "-o", tmp_path / "f.npz", "--json", "--quiet") == 3
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["exit_code"] == 3
+    assert captured.err.count("\n") == 1
+
+
+def test_an_input_is_never_overwritten(film: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = sha256_of(film)
+    assert run("analyze", film, "-o", film) == 2
+    assert "input" in one_error_line(capsys)
+    assert sha256_of(film) == before
+
+
+def test_a_hit_after_the_end_is_bad_input(
+    tmp_path: Path, film: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert (
+        run("spot", film, "-o", tmp_path / "c.yaml", "--clip-model", "none", "--hit", "60=late", "--quiet")
+        == 3
+    )
+    assert "the film ends at" in one_error_line(capsys)
+
+
+def test_score_writes_everything_and_the_report_names_it_all(
+    tmp_path: Path, film: Path, capsys: pytest.CaptureFixture[str], plain: None
+) -> None:
+    from render.audio import read_wav
+
+    out = tmp_path / "out"
+    arguments = ("score", film, "-o", out, "--clip-model", "none", "--hit", "3.3=door slam", "--json")
+    assert run(*arguments, "--stems") == 0
+    captured = capsys.readouterr()
+    report = json.loads(captured.out)
+    assert report == json.loads((out / "report.json").read_text(encoding="utf-8"))
+    assert {path.name for path in out.iterdir()} == {*OUTPUTS, "stems"}
+    assert set(report["files"]) == {p.relative_to(out).as_posix() for p in out.rglob("*.*")} - {"report.json"}
+    assert all(facts["sha256"] == sha256_of(out / name) for name, facts in report["files"].items())
+    assert f"seed {report['framescore']['seed']}" in captured.err
+    slam = next(hit for hit in report["hits"] if hit["label"] == "door slam")
+    assert slam["required"]
+    assert abs(slam["residual_ms"]) <= 500 / report["input"]["frame_rate"]
+    duration_s = report["input"]["duration_s"]
+    for sound in (out / "score.wav", *(out / "stems").iterdir()):
+        assert read_wav(sound).duration_s == pytest.approx(duration_s, abs=1e-3)
+    assert abs(report["music"]["last_note_end_s"] - duration_s) <= 0.05
+
+    midi = sha256_of(out / "score.mid")
+    assert run(*arguments, "--quiet") == 0
+    assert sha256_of(out / "score.mid") == midi
+    assert {path.name for path in out.iterdir()} == OUTPUTS
+    assert run(*arguments, "--quiet", "--seed", "5") == 0
+    assert sha256_of(out / "score.mid") != midi
+
+
+def test_the_stages_can_be_walked_one_by_one(
+    tmp_path: Path, film: Path, capsys: pytest.CaptureFixture[str], plain: None
+) -> None:
+    cues, midi, wav, scored = (tmp_path / name for name in ("c.yaml", "s.mid", "s.wav", "film.scored.mp4"))
+    assert run("analyze", film, "-o", tmp_path / "f.npz", "--clip-model", "none") == 0
+    assert run("spot", film, "-o", cues, "--clip-model", "none", "--seed", "11") == 0
+    assert run("compose", cues, "-o", midi, "--musicxml", tmp_path / "s.musicxml", "--key", "Eb") == 0
+    assert "seed 11" in capsys.readouterr().err
+    assert run("render", midi, "-o", wav, "--stems", tmp_path / "stems", "--loudness", "broadcast") == 0
+    assert run("mux", film, wav, "-o", scored, "--quiet") == 0
+    assert {"c.yaml", "f.npz", "film.scored.mp4", "networks", "s.mid", "s.musicxml", "s.wav", "stems"} == {
+        path.name for path in tmp_path.iterdir()
+    }
+    again = tmp_path / "again.mid"
+    assert run("compose", cues, "-o", again, "--key", "Eb") == 0
+    assert sha256_of(again) == sha256_of(midi)
+    assert run("compose", cues, "-o", again, "--key", "Eb", "--tempo", "80", "--hit", "2.2=x") == 0
+    assert sha256_of(again) != sha256_of(midi)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_ends_within_two_seconds_and_leaves_nothing(
+    tmp_path: Path, shared_data: Path, number: signal.Signals
+) -> None:
+    video = shared_data / "video" / "moviepy__big_buck_bunny_0_30.webm"
+    command = [*RUN, "score", str(video), "-o", str(tmp_path / "out"), "--clip-model", "none", "--quiet"]
+    process = subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
+    )
+    deadline = time.monotonic() + 20
+    while not list(tmp_path.glob(".framescore-*")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    time.sleep(0.7)
+    process.send_signal(number)
+    started = time.monotonic()
+    _, errors = process.communicate(timeout=20)
+    assert time.monotonic() - started < 2.0
+    assert process.returncode == 128 + number
+    assert errors.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,104 @@
+"""report.json: every decision with its reason, every hit with its residual, and nothing JSON cannot hold."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from composer import report
+from composer.music import Note, Score, Track
+from composer.spotting.cues import CueSheet, Hit, Section
+from composer.spotting.tempo_solver import Landing
+from composer.timing import Bar, TempoMap
+from composer.video.features import VideoFeatures
+
+TEMPO_MAP = TempoMap((Bar.at_bpm(120),) * 4 + (Bar.at_bpm(100),) * 2)
+
+
+def make_run() -> report.Run:
+    empty = np.zeros(0, dtype=np.float32)
+    features = VideoFeatures(
+        source="film.mp4",
+        sha256="ab" * 32,
+        duration_s=12.8,
+        frame_count=320,
+        frame_rate=25.0,
+        width=64,
+        height=48,
+        start_timecode="01:00:00:00",
+        has_audio=True,
+        cut_times_s=np.array([4.0]),
+        cut_strengths=np.ones(1, dtype=np.float32),
+        color_times_s=empty,
+        color_histograms=np.zeros((0, 3, 64, 64), dtype=np.float32),
+        brightness=empty,
+        saturation=empty,
+        warmth=empty,
+        motion_times_s=empty,
+        rgb_difference=empty,
+        saliency=empty,
+        semantic_times_s=empty,
+        semantic_tokens=np.zeros((0, 0), dtype=np.float32),
+        semantic_scores=np.zeros((0, 0), dtype=np.float32),
+        warnings=("no CLIP weights",),
+    )
+    reasons = {"key": "mean valence 0.4: major"}
+    sections = (
+        Section(0.0, 8.0, "A", 0.4, 0.2, "C", 118.0, 0.6, 0.6, "folk", reasons=reasons),
+        Section(8.0, 12.8, "B", -0.4, 0.2, "Am", 100.0, 0.6, 0.6, "folk", silent=True),
+    )
+    cut, slam = Hit(4.0, "cut"), Hit(8.05, "door slam", weight=1.0, required=True, kind="user")
+    cues = CueSheet("film", 12.8, 25.0, "01:00:00:00", sections, (cut, slam), TEMPO_MAP, 7)
+    notes = (Note(0.0, 1.0, 60, 80), Note(23.0, 1.0, 64, 80))
+    score = Score("film", TEMPO_MAP, (Track("Flute", "melody", 73, notes),), keys=((0.0, "C"),))
+    landings = (Landing(cut, 8.0, 0.0, "downbeat"), Landing(slam, 16.0, -0.05, "downbeat"))
+    sound = report.SoundFacts("synth", "gm.sf2", "cd" * 32, "web", None, None)
+    return report.Run(
+        features, cues, score, landings, {"chords.safetensors": "ef" * 32}, sound, (), {"video": 1.5}
+    )
+
+
+def test_every_decision_and_every_hit_is_there() -> None:
+    built = report.build_report(make_run(), {})
+    first, second = built["sections"]
+    assert first["reasons"] == {"key": "mean valence 0.4: major"}
+    assert first["tempo_bpm"] == {"wished": 118.0, "slowest": 120.0, "fastest": 120.0}
+    assert second["tempo_bpm"]["slowest"] == 100.0
+    assert second["silent"]
+    cut, slam = built["hits"]
+    assert (cut["bar"], cut["beat_in_bar"], cut["residual_ms"], cut["landed_on"]) == (3, 1.0, 0.0, "downbeat")
+    assert (slam["bar"], slam["residual_ms"]) == (5, -50.0)
+    assert built["hit_summary"]["required_missed"] == 1
+    assert built["music"]["last_note_end_s"] == 12.8
+    assert built["framescore"]["seed"] == 7
+    assert built["input"]["cuts_s"] == [4.0]
+
+
+def test_the_report_is_json_and_lists_every_file_with_its_digest(tmp_path: Path) -> None:
+    (tmp_path / "stems").mkdir()
+    (tmp_path / "stems" / "bass.wav").write_bytes(b"abc")
+    files = report.file_facts(tmp_path)
+    assert files["stems/bass.wav"]["bytes"] == 3
+    report.write_report(report.build_report(make_run(), files), tmp_path)
+    again = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    assert again["files"]["stems/bass.wav"]["sha256"].startswith("ba7816bf")
+
+
+def test_measures_of_silence_and_music_without_notes_or_hits() -> None:
+    assert report.finite(-math.inf) is None
+    assert report.finite(math.nan) is None
+    assert report.finite(-14.0004) == -14.0
+    run = make_run()
+    bare = replace(run, score=replace(run.score, tracks=()), landings=())
+    built = report.build_report(bare, {})
+    assert built["music"]["last_note_end_s"] is None
+    assert built["hit_summary"]["largest_residual_ms"] is None
+    json.dumps(built, allow_nan=False)
+
+
+def test_a_package_that_is_missing_has_no_version() -> None:
+    assert report.package_versions(["no-such-thing-at-all"]) == {"no-such-thing-at-all": None}
