@@ -6,11 +6,37 @@ rate.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import json
+import os
+import tempfile
+import zipfile
+import zlib
+from dataclasses import dataclass, field, fields
+from pathlib import Path
 
 import numpy as np
 
+from composer.errors import BadInput
+
 HISTOGRAM_BINS = 64  # h of the RGB-uv histogram (V-MusProd, HistoGAN)
+FORMAT = "framescore features 1"  # first thing checked in a file
+MAX_FILE_BYTES = 1 << 30  # of the unpacked arrays
+
+_DAMAGE = (
+    AttributeError,
+    EOFError,
+    KeyError,
+    MemoryError,
+    NotImplementedError,
+    OSError,
+    OverflowError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 @dataclass(frozen=True)
@@ -46,3 +72,73 @@ class VideoFeatures:
     semantic_scores: np.ndarray  # (T_s, P) probabilities over the prompt bank
     semantic_model: str = ""  # name of the CLIP model; empty where none was used
     warnings: tuple[str, ...] = field(default_factory=tuple)  # what a reader of the report must know
+
+    def __post_init__(self) -> None:
+        for name in _ARRAYS:
+            dtype = np.float64 if name in _TIMES else np.float32
+            array = np.asarray(getattr(self, name), dtype=dtype)
+            if not np.isfinite(array).all():
+                raise ValueError(f"{name} holds values that are not finite")
+            object.__setattr__(self, name, array)
+        if not (np.isfinite(self.duration_s) and self.duration_s > 0):
+            raise ValueError(f"duration_s is {self.duration_s}; it must be above 0")
+        if not (np.isfinite(self.frame_rate) and self.frame_rate > 0):
+            raise ValueError(f"frame_rate is {self.frame_rate}; it must be above 0")
+        if min(self.frame_count, self.width, self.height) < 1:
+            raise ValueError(f"{self.frame_count} frames of {self.width}x{self.height}: none may be below 1")
+        for times_name, companions in _COMPANIONS.items():
+            times = getattr(self, times_name)
+            if times.ndim != 1 or (np.diff(times) < 0).any():
+                raise ValueError(f"{times_name} must be one ascending row, not {times.shape}")
+            for name, dimensions in companions.items():
+                shape = getattr(self, name).shape
+                if len(shape) != dimensions or shape[0] != len(times):
+                    raise ValueError(f"{name} has shape {shape}; {times_name} has {len(times)} entries")
+        if self.color_histograms.shape[1] != 3 or len(set(self.color_histograms.shape[2:])) != 1:
+            raise ValueError(f"color_histograms has shape {self.color_histograms.shape}, not (T_c, 3, h, h)")
+
+    def save(self, path: Path) -> None:
+        """Write an npz file (no pickle inside), whole or not at all. Raises OSError where that is impossible."""
+        facts = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in _ARRAYS}
+        header = json.dumps({"format": FORMAT, **facts}, ensure_ascii=False)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                np.savez_compressed(file, header=np.array(header), **{n: getattr(self, n) for n in _ARRAYS})
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+
+    @classmethod
+    def load(cls, path: Path) -> VideoFeatures:
+        """Read what `save` wrote. Raises `BadInput` where the file is missing, damaged or something else."""
+        remedy = "make it again with: framescore analyze VIDEO -o FEATURES"
+        try:
+            with zipfile.ZipFile(path) as archive:
+                if sum(entry.file_size for entry in archive.infolist()) > MAX_FILE_BYTES:
+                    raise BadInput(f"{path}: unpacks to more than {MAX_FILE_BYTES} bytes; {remedy}")
+            with np.load(path, allow_pickle=False) as stored:
+                facts = json.loads(str(stored["header"]))
+                if facts.pop("format") != FORMAT:
+                    raise BadInput(f"{path}: features of another version; {remedy}")
+                facts["warnings"] = tuple(facts["warnings"])
+                return cls(**facts, **{name: stored[name] for name in _ARRAYS})
+        except FileNotFoundError as error:
+            raise BadInput(f"{path}: no such file; {remedy}") from error
+        except _DAMAGE as error:
+            reason = f"{type(error).__name__}: {' '.join(str(error).split())[:120]}"
+            raise BadInput(f"{path}: not a features file ({reason}); {remedy}") from error
+
+
+# Array of times -> the arrays with one entry for each of them, and how many axes those have.
+_COMPANIONS = {
+    "cut_times_s": {"cut_strengths": 1},
+    "color_times_s": {"color_histograms": 4, "brightness": 1, "saturation": 1, "warmth": 1},
+    "motion_times_s": {"rgb_difference": 1, "saliency": 1},
+    "semantic_times_s": {"semantic_tokens": 2, "semantic_scores": 2},
+}
+_TIMES = tuple(_COMPANIONS)
+_ARRAYS = tuple(name for times, rest in _COMPANIONS.items() for name in (times, *rest))

@@ -79,6 +79,9 @@ class VideoInfo:
     warnings: tuple[str, ...]
 
 
+DEFAULT_LIMITS = Limits()
+
+
 class VideoReader:
     """An open video file; a context manager. `frames` is read once, `info` is there after its end.
 
@@ -86,7 +89,7 @@ class VideoReader:
     picture.
     """
 
-    def __init__(self, path: Path, limits: Limits = Limits(), side_px: int = SIDE_PX) -> None:
+    def __init__(self, path: Path, limits: Limits = DEFAULT_LIMITS, side_px: int = SIDE_PX) -> None:
         self.path = path
         self.limits = limits
         self.side_px = side_px

@@ -1,0 +1,97 @@
+"""From a video file to `VideoFeatures`: one decode pass, its pictures fanned out to every controller."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from composer.errors import BadInput, NotInstalled
+from composer.video.color import ColorController
+from composer.video.features import VideoFeatures
+from composer.video.motion import MotionController
+from composer.video.reader import DEFAULT_LIMITS, Limits, VideoReader
+from composer.video.semantics import INTERVAL_S, ClipSource, SemanticController, Semantics, load_clip
+from composer.video.shots import ShotController
+
+PROGRESS_STEP = 0.01
+
+
+def analyze(
+    path: Path,
+    *,
+    clip: ClipSource | None = None,
+    progress: Callable[[float], None] | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+) -> VideoFeatures:
+    """Watch the film at ``path``.
+
+    ``clip``: which CLIP to look with; None: colour and motion only. Where its weights are not at hand, the
+    film is watched without, and ``warnings`` says so once. ``progress`` is called with 0-1, by picture time.
+    Raises `BadInput` where the file cannot be used, or the CLIP weights named are unusable.
+    """
+    warnings: list[str] = []
+    with VideoReader(path, limits) as reader:
+        semantic = None
+        if clip is not None:
+            try:
+                semantic = SemanticController(load_clip(clip))
+            except NotInstalled as error:
+                warnings.append(f"the picture was not looked at with CLIP, colour and motion decide: {error}")
+        color, motion, shots = ColorController(), MotionController(), ShotController()
+        expected_s = reader.expected_duration_s
+        reported = 0.0
+        for frame in reader.frames(INTERVAL_S if semantic else None):
+            color.see(frame.time_s, frame.rgb)
+            motion.see(frame.time_s, frame.rgb)
+            shots.see(frame.time_s, frame.rgb)
+            if semantic and frame.detail is not None:
+                semantic.see(frame.time_s, frame.detail)
+            if progress and expected_s and frame.time_s / expected_s >= reported + PROGRESS_STEP:
+                reported = min(0.99, frame.time_s / expected_s)
+                progress(reported)
+        info = reader.info
+    cuts = shots.finish()
+    cut_times_s = np.array([cut.time_s for cut in cuts], dtype=np.float64)
+    moved = motion.finish(info.duration_s, cut_times_s)
+    seen = semantic.finish() if semantic else Semantics.none()
+    features = VideoFeatures(
+        source=path.name,
+        sha256=file_sha256(path),
+        duration_s=info.duration_s,
+        frame_count=info.frame_count,
+        frame_rate=info.frame_rate,
+        width=info.width,
+        height=info.height,
+        start_timecode=info.start_timecode,
+        has_audio=info.has_audio,
+        cut_times_s=cut_times_s,
+        cut_strengths=np.array([cut.strength for cut in cuts]),
+        color_times_s=np.array([sample.time_s for sample in color.samples]),
+        color_histograms=np.stack([sample.histogram for sample in color.samples]),
+        brightness=np.array([sample.brightness for sample in color.samples]),
+        saturation=np.array([sample.saturation for sample in color.samples]),
+        warmth=np.array([sample.warmth for sample in color.samples]),
+        motion_times_s=moved.times_s,
+        rgb_difference=moved.rgb_difference,
+        saliency=moved.saliency,
+        semantic_times_s=seen.times_s,
+        semantic_tokens=seen.tokens,
+        semantic_scores=seen.scores,
+        semantic_model=seen.model,
+        warnings=(*info.warnings, *warnings),
+    )
+    if progress:
+        progress(1.0)
+    return features
+
+
+def file_sha256(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file. Raises `BadInput` where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be read ({error.strerror}); check the file and its disk") from error

@@ -1,0 +1,238 @@
+"""What is in the picture: CLIP embeddings at 1 fps and their likeness to the prompt bank.
+
+Scores are softmax(100 * cosine) over the prompts of each category (Radford et al., 2021), so each category sums
+to 1. They do not depend on the width of the model and need no paired training. Weights are safetensors only: from
+a local file, or once from the hub; ``offline`` forbids the network.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from composer.errors import BadInput, NotInstalled
+from composer.video.prompts import CATEGORIES, PROMPTS, Prompt
+
+INTERVAL_S = 1.0
+BATCH = 8
+SCORE_SCALE = 100.0
+HUB_FILE = "open_clip_model.safetensors"
+PREFERRED_TAGS = ("laion2b_s34b_b79k", "laion2b_s32b_b79k", "laion2b_s34b_b88k", "datacomp_xl_s13b_b90k")
+CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
+CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
+
+
+@dataclass(frozen=True)
+class ClipSource:
+    """Which CLIP to use.
+
+    ``model``: an open_clip name ("ViT-B-32", or "ViT-B-32/laion2b_s34b_b79k" to choose the weights), or the path
+    of an open_clip configuration (.json; needs ``weights``). ``weights``: a safetensors file; None: the hub.
+    """
+
+    model: str = "ViT-B-32"
+    weights: Path | None = None
+    offline: bool = False
+
+
+@dataclass(frozen=True)
+class Semantics:
+    """``times_s`` (T,) float64, ``tokens`` (T, D) unit length, ``scores`` (T, P) over ``PROMPTS``, float32."""
+
+    times_s: np.ndarray
+    tokens: np.ndarray
+    scores: np.ndarray
+    model: str
+
+    @classmethod
+    def none(cls) -> Semantics:
+        """No samples: what a film has where no CLIP is at hand."""
+        return cls(np.zeros(0), np.zeros((0, 0), np.float32), np.zeros((0, len(PROMPTS)), np.float32), "")
+
+
+@dataclass(frozen=True)
+class ClipNetwork:
+    """A CLIP ready for use. ``network``, ``tokenizer`` as in open_clip; ``mean``, ``std`` of its pictures."""
+
+    name: str
+    network: Any
+    tokenizer: Any
+    mean: tuple[float, ...] = CLIP_MEAN
+    std: tuple[float, ...] = CLIP_STD
+
+    def embed_texts(self, texts: list[str]) -> np.ndarray:
+        """(texts, D) float32, unit length."""
+        import torch
+
+        with torch.inference_mode():
+            return _unit(self.network.encode_text(self.tokenizer(texts)).float().numpy())
+
+    def embed_pictures(self, pictures: list[np.ndarray]) -> np.ndarray:
+        """Pictures (height, width, 3) uint8 of any one size: (pictures, D) float32, unit length."""
+        import torch
+        from torch.nn.functional import interpolate
+
+        size = self.network.visual.image_size
+        side = int(size[0] if isinstance(size, tuple | list) else size)
+        with torch.inference_mode():
+            batch = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float() / 255.0
+            scale = side / min(batch.shape[2:])
+            scaled = [max(side, round(length * scale)) for length in batch.shape[2:]]
+            batch = interpolate(batch, scaled, mode="bicubic", antialias=True, align_corners=False).clamp(
+                0, 1
+            )
+            top, left = (scaled[0] - side) // 2, (scaled[1] - side) // 2
+            batch = batch[:, :, top : top + side, left : left + side]
+            mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (self.mean, self.std))
+            return _unit(self.network.encode_image((batch - mean) / std).float().numpy())
+
+
+class SemanticController:
+    """Collects embeddings from a stream of pictures, a few at a time."""
+
+    def __init__(self, clip: ClipNetwork, prompts: tuple[Prompt, ...] = PROMPTS) -> None:
+        self._clip = clip
+        self._prompts = prompts
+        self._prompt_tokens = clip.embed_texts([prompt.text for prompt in prompts])
+        self._times_s: list[float] = []
+        self._waiting: list[np.ndarray] = []
+        self._tokens: list[np.ndarray] = []
+
+    def see(self, time_s: float, rgb: np.ndarray) -> None:
+        """Take a picture (height, width, 3) uint8, the same size each time, about one a second."""
+        self._times_s.append(time_s)
+        self._waiting.append(rgb)
+        if len(self._waiting) >= BATCH:
+            self._embed()
+
+    def finish(self) -> Semantics:
+        """All embeddings and their scores."""
+        if self._waiting:
+            self._embed()
+        empty = np.zeros((0, self._prompt_tokens.shape[1]), np.float32)
+        tokens = np.concatenate([empty, *self._tokens])
+        scores = prompt_scores(tokens, self._prompt_tokens, self._prompts)
+        return Semantics(np.array(self._times_s), tokens, scores, self._clip.name)
+
+    def _embed(self) -> None:
+        self._tokens.append(self._clip.embed_pictures(self._waiting))
+        self._waiting = []
+
+
+def prompt_scores(tokens: np.ndarray, prompt_tokens: np.ndarray, prompts: tuple[Prompt, ...]) -> np.ndarray:
+    """Likeness of pictures (T, D) to prompts (P, D), all unit length: (T, P) float32, each category sums to 1."""
+    logits = SCORE_SCALE * (tokens.astype(np.float64) @ prompt_tokens.astype(np.float64).T)
+    scores = np.zeros(logits.shape, np.float32)
+    for category in CATEGORIES:
+        columns = [index for index, prompt in enumerate(prompts) if prompt.category == category]
+        if columns:
+            part = np.exp(logits[:, columns] - logits[:, columns].max(axis=1, keepdims=True))
+            scores[:, columns] = part / part.sum(axis=1, keepdims=True)
+    return scores
+
+
+def load_clip(source: ClipSource) -> ClipNetwork:
+    """Build the network and read its weights.
+
+    Raises `NotInstalled` where open_clip or the weights are not at hand (and may not or cannot be fetched),
+    `BadInput` where the model is unknown or the named weights cannot be used.
+    """
+    try:
+        import open_clip
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+    except ImportError as error:
+        raise NotInstalled(f"open_clip is not installed ({error}); pip install open_clip_torch") from error
+
+    name, _, tag = (
+        source.model.partition("/") if not source.model.endswith(".json") else (source.model, "", "")
+    )
+    if source.weights is not None:
+        check_weights_file(source.weights)
+    if name.endswith(".json"):
+        if source.weights is None:
+            raise BadInput(f"{name}: a configuration has no weights; name them as well")
+        weights = source.weights
+        network, context = _network_from_file(Path(name))
+        label, mean, std = Path(name).stem, CLIP_MEAN, CLIP_STD
+    else:
+        config = open_clip.get_model_config(name)
+        if config is None:
+            raise BadInput(f"{source.model}: no such open_clip model; try ViT-B-32")
+        if "hf_model_name" in config.get("text_cfg", {}) or "multimodal_cfg" in config:
+            raise BadInput(f"{source.model}: its text part is not open_clip's own; try ViT-B-32")
+        tag = tag or _default_tag(open_clip.list_pretrained_tags_by_model(name))
+        facts = open_clip.get_pretrained_cfg(name, tag) or {}
+        label = f"{name}/{source.weights.name if source.weights else tag}"
+        mean, std = facts.get("mean", CLIP_MEAN), facts.get("std", CLIP_STD)
+        weights = source.weights or _from_hub(source, facts.get("hf_hub", ""))
+        network = open_clip.create_model(
+            name, load_weights=False, force_quick_gelu=bool(facts.get("quick_gelu"))
+        )
+        context = int(config.get("text_cfg", {}).get("context_length", 77))
+    try:
+        network.load_state_dict(load_file(str(weights)))
+    except (SafetensorError, OSError, RuntimeError, KeyError, TypeError) as error:
+        reason = " ".join(str(error).split())[:120]
+        raise BadInput(
+            f"{weights}: not the weights of {source.model} ({reason}); name the right file"
+        ) from error
+    network.eval()
+    return ClipNetwork(
+        label, network, open_clip.SimpleTokenizer(context_length=context), tuple(mean), tuple(std)
+    )
+
+
+def check_weights_file(path: Path) -> None:
+    """Raise `BadInput` where ``path`` is no safetensors file; a pickle could run code and is refused unread."""
+    if not path.is_file():
+        raise BadInput(f"{path}: no such file; name a safetensors file of CLIP weights")
+    if path.suffix != ".safetensors":
+        raise BadInput(
+            f"{path}: weights must be safetensors (a pickle can run code); convert them with safetensors"
+        )
+
+
+def _network_from_file(path: Path) -> tuple[Any, int]:
+    import open_clip
+
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+        config = config.get("model_cfg", config)
+        network = open_clip.CLIP(**config)
+        return network, int(network.context_length)
+    except (OSError, AttributeError, KeyError, RuntimeError, TypeError, ValueError, AssertionError) as error:
+        raise BadInput(
+            f"{path}: not an open_clip configuration ({error}); see open_clip's model_configs"
+        ) from error
+
+
+def _default_tag(tags: list[str]) -> str:
+    return next((tag for tag in PREFERRED_TAGS if tag in tags), tags[0] if tags else "")
+
+
+def _from_hub(source: ClipSource, repository: str) -> Path:
+    """Path of the weights in the hub's folder, fetched if that is allowed."""
+    import huggingface_hub
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    remedy = "fetch them once with the network on, or name a safetensors file with --clip-weights"
+    if not repository:
+        raise NotInstalled(f"no weights of CLIP {source.model} on the hub; name a safetensors file")
+    try:
+        found = huggingface_hub.hf_hub_download(
+            repository.strip("/"), HUB_FILE, local_files_only=source.offline, etag_timeout=5.0
+        )
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        why = "not here and the network is forbidden" if source.offline else "not here and cannot be fetched"
+        raise NotInstalled(f"weights of CLIP {source.model} are {why}; {remedy}") from error
+    return Path(found)
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return (vectors / np.maximum(lengths, 1e-12)).astype(np.float32)
