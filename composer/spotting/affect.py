@@ -190,12 +190,17 @@ def _colour(features: VideoFeatures, times_s: np.ndarray) -> Source | None:
     brightness = np.interp(times_s, features.color_times_s, features.brightness)
     saturation = np.interp(times_s, features.color_times_s, features.saturation)
     warmth = np.interp(times_s, features.color_times_s, features.warmth)
+    return Source("colour", *color_mood(brightness, saturation, warmth), *WEIGHTS["colour"])
+
+
+def color_mood(brightness: np.ndarray, saturation: np.ndarray, warmth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Valence and arousal (T,), -1..1, of colours: brightness and saturation 0-1 (HSV), warmth -1..1, each (T,)."""
     b = (brightness - BRIGHTNESS_MEAN) / BRIGHTNESS_SPREAD
     # The darker a picture, the less its saturation is seen: it fades to neutral in black.
     s = (saturation - SATURATION_MEAN) / SATURATION_SPREAD * np.clip(brightness / 0.2, 0, 1)
     pleasure = np.tanh((PLEASURE_B * b + PLEASURE_S * s) * 0.8)
     arousal = np.tanh((AROUSAL_B * b + AROUSAL_S * s) * 0.8 + AROUSAL_WARMTH * warmth)
-    return Source("colour", pleasure, arousal, *WEIGHTS["colour"])
+    return pleasure, arousal
 
 
 def _motion(features: VideoFeatures, times_s: np.ndarray, motion: np.ndarray) -> Source | None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -34,6 +35,7 @@ MEANING_SCALE = 0.35  # cosine distance of CLIP embeddings
 
 THRESHOLD = 0.9  # novelty of a boundary
 CUT_BONUS = 0.25  # for a boundary on a cut
+SAME_NEIGHBOUR = 0.6  # neighbours closer than this are one section
 SAME_THEME = 0.62  # sections closer than this share a theme
 
 
@@ -75,7 +77,7 @@ def segment_film(features: VideoFeatures, curve: AffectCurve) -> tuple[Segment, 
     seen = _features(features, curve)
     bounds, reasons, news = [0.0], ["start of the film"], [0.0]
     if duration_s > SHORT_FILM_S:
-        for time_s, novelty, reason in _boundaries(features, curve, seen):
+        for time_s, novelty, reason in _real(_boundaries(features, curve, seen), seen, curve, duration_s):
             bounds.append(time_s)
             news.append(novelty)
             reasons.append(reason)
@@ -139,7 +141,7 @@ def _boundaries(
     cuts = np.sort(features.cut_times_s)
     places = np.arange(1, grid_s.size)  # a boundary between samples i - 1 and i
     places_s = places * step_s
-    by_feature = np.stack([feature.distance(*_around(feature.values, places, width)) for feature in seen])
+    by_feature = np.stack([_novelty(feature, places, width) for feature in seen])
     novelty = np.sqrt((by_feature**2).sum(axis=0))
 
     candidates_s, score, place = places_s, novelty, places - 1
@@ -165,6 +167,41 @@ def _boundaries(
             where = ", at a cut" if on_cut else ""
             chosen.append((time_s, float(score[index]), (what or "several small changes") + where))
     return sorted(chosen)
+
+
+def _real(
+    boundaries: Sequence[tuple[float, float, str]],
+    seen: Sequence[_Feature],
+    curve: AffectCurve,
+    duration_s: float,
+) -> list[tuple[float, float, str]]:
+    """The boundaries without those whose two sides, as a whole, look the same; the least is dropped first."""
+    kept = list(boundaries)
+    while kept:
+        edges = [0.0, *(entry[0] for entry in kept), duration_s]
+        means = [_means(seen, curve.times_s, a, b) for a, b in pairwise(edges)]
+        apart = [
+            sum(float(f.distance(x, y)) ** 2 for f, x, y in zip(seen, one, other, strict=True)) ** 0.5
+            for one, other in pairwise(means)
+        ]
+        least = int(np.argmin(apart))
+        if apart[least] >= SAME_NEIGHBOUR:
+            break
+        del kept[least]
+    return kept
+
+
+def _novelty(feature: _Feature, places: np.ndarray, width: int) -> np.ndarray:
+    """Scaled distance (places,) between before and after, less where both sides vary much in themselves.
+
+    Two shots in alternation differ at every cut, but nothing new comes: the spread within the windows tells.
+    """
+    before, after = _around(feature.values, places, width)
+    square = (feature.values.astype(np.float64) ** 2).sum(axis=1, keepdims=True)
+    square_before, square_after = _around(square, places, width)
+    spread = square_before[:, 0] - (before**2).sum(axis=1) + square_after[:, 0] - (after**2).sum(axis=1)
+    scale = feature.scale if not feature.cosine else np.sqrt(2 * feature.scale)  # |a - b|^2 = 2 (1 - cos)
+    return feature.distance(before, after) / np.sqrt(1 + np.maximum(spread, 0) / 2 / scale**2)
 
 
 def _around(values: np.ndarray, places: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray]:

@@ -24,7 +24,7 @@ from composer.errors import BadInput
 from composer.palettes import PALETTES, choose_palette
 from composer.spotting.affect import Affect, AffectCurve, affect_curve
 from composer.spotting.cues import CueSheet, Hit, Section
-from composer.spotting.segments import STEP_S, Segment, segment_film
+from composer.spotting.segments import SHORT_FILM_S, STEP_S, Segment, segment_film
 from composer.spotting.tempo_solver import MAX_HITS, solve
 from composer.theory import Key
 from composer.video.features import VideoFeatures
@@ -33,6 +33,17 @@ from composer.video.prompts import PROMPTS
 SLOWEST_BPM, FASTEST_BPM = 60.0, 140.0
 MOTION_BPM = (90.0, 130.0)  # V-MusProd
 AROUSAL_BPM = 30.0
+NEAR_FACTORS = (1.0, 0.96, 1.04, 0.92, 1.08, 0.88, 1.13, 0.85, 1.18)
+FAR_FACTORS = (
+    0.8,
+    1.24,
+    0.75,
+    1.3,
+    0.7,
+    1.37,
+)  # for films of one section, where tempo and mood are loosely tied
+FACTOR_WORTH = 0.25  # log tempo that one hit of mean weight is worth
+FITTED_MAX_S = 600.0
 OWN_TEMPO = 0.6  # of a section's tempo that is its own; the rest is the film's mean
 
 # Tonics on the flat and the sharp side, plainest first.
@@ -104,7 +115,9 @@ def spot(
             )
         )
     all_hits = tuple(sorted((*_cut_hits(features, segments), *hits), key=lambda hit: hit.time_s))
-    cues = CueSheet(
+    if tempo_bpm is None:
+        sections = fit_wishes(features.duration_s, features.frame_rate, sections, all_hits)
+    return CueSheet(
         title=PurePath(features.source).stem or "untitled",
         duration_s=features.duration_s,
         frame_rate=features.frame_rate,
@@ -115,7 +128,39 @@ def spot(
         seed=seed,
         provenance={"input": features.source, "input_sha256": features.sha256},
     )
-    return cues
+
+
+def fit_wishes(
+    duration_s: float, frame_rate: float, sections: Sequence[Section], hits: Sequence[Hit]
+) -> list[Section]:
+    """The sections, all tempi moved by the one factor at which most of the hits, by weight, meet a beat.
+
+    A mood leaves the tempo some room, the more so in a short film, and one tempo suits a film's cuts better
+    than another. Long films are left alone: there the tempo can bend to the cuts.
+    """
+    if duration_s > FITTED_MAX_S or not hits:
+        return list(sections)
+    factors = NEAR_FACTORS + (FAR_FACTORS if duration_s <= SHORT_FILM_S else ())
+    best: tuple[float, list[Section]] | None = None
+    for factor in factors:
+        moved = []
+        for section in sections:
+            bpm = float(min(max(round(section.tempo_bpm * factor), SLOWEST_BPM), FASTEST_BPM))
+            why = section.reasons.get("tempo_bpm", "")
+            if bpm != section.tempo_bpm:
+                why += f"; {bpm / section.tempo_bpm - 1:+.0%} so that the cuts meet beats"
+            moved.append(replace(section, tempo_bpm=bpm, reasons={**section.reasons, "tempo_bpm": why}))
+        solution = solve(duration_s, frame_rate, moved, hits)
+        missed = sum(
+            (0.3 + landing.hit.weight) * (2.0 if landing.hit.required else 1.0)
+            for landing in solution.landings
+            if landing.on not in ("beat", "downbeat")
+        )
+        wish = (0.3 + sum(hit.weight for hit in hits) / len(hits)) * abs(np.log(factor)) / FACTOR_WORTH
+        cost = missed + wish + 5 * max(solution.largest_change - 0.05, 0.0)
+        if best is None or cost < best[0] - 1e-9:
+            best = (cost, moved)
+    return best[1] if best is not None else list(sections)
 
 
 def _check(
