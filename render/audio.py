@@ -6,8 +6,6 @@ file beside the target, synced and renamed, so that a reader never sees half a f
 
 from __future__ import annotations
 
-import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +13,7 @@ import numpy as np
 import soundfile
 
 from render.errors import BadInput, OutOfResources
+from render.files import replacing
 
 SAMPLE_RATE = 48_000
 MAX_CHANNELS = 8
@@ -73,22 +72,11 @@ def write_wav(audio: Audio, path: Path) -> None:
         raise OutOfResources(
             f"{path}: {size / 2**30:.1f} GiB is more than a WAV file can hold; render it in parts"
         )
-    try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    except OSError as error:
-        raise BadInput(f"{path}: cannot be written ({error.strerror}); choose another folder") from None
-    partial = Path(name)
-    try:
-        with os.fdopen(handle, "w+b") as file:
-            _write_pcm24(audio, file)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.chmod(0o666 & ~_umask())
-        partial.replace(path)
-    except (OSError, soundfile.LibsndfileError) as error:
-        raise OutOfResources(f"{path}: could not be written ({error}); free some disk space") from None
-    finally:
-        partial.unlink(missing_ok=True)
+    with replacing(path) as partial:
+        try:
+            _write_pcm24(audio, partial)
+        except soundfile.LibsndfileError as error:
+            raise OutOfResources(f"{path}: could not be written ({error}); free some disk space") from None
 
 
 def read_wav(path: Path) -> Audio:
@@ -118,16 +106,9 @@ def read_wav(path: Path) -> Audio:
     return Audio(np.ascontiguousarray(samples), rate)
 
 
-def _write_pcm24(audio: Audio, file) -> None:
+def _write_pcm24(audio: Audio, path: Path) -> None:
     channels = audio.samples.shape[0]
-    with soundfile.SoundFile(file, "w", audio.sample_rate, channels, "PCM_24", format="WAV") as target:
+    with soundfile.SoundFile(path, "w", audio.sample_rate, channels, "PCM_24", format="WAV") as target:
         for start in audio._block_starts():
             block = np.clip(audio.samples[:, start : start + _BLOCK_FRAMES], -1.0, 1.0 - _PCM24_STEP)
             target.write(np.ascontiguousarray(block.T))
-
-
-def _umask() -> int:
-    """The process's file mode mask (it can only be read by setting it)."""
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask
