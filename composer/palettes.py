@@ -16,7 +16,7 @@ from composer.music import ROLES
 
 Articulation = Literal["sustained", "detached"]
 Voices = Literal["all", "upper", "middle", "lower"]
-Percussion = Literal["none", "orchestral", "kit", "swing", "electronic", "hand", "pulse", "timpani"]
+Percussion = Literal["none", "orchestral", "timpani", "brushes", "electronic", "hand", "heartbeat"]
 
 TAG_BONUS = 0.7  # squared mood distance that a shared tag outweighs
 MAX_TAG_BONUSES = 3
@@ -196,7 +196,7 @@ _ALL = (
         Layer("pad", "Jazz Guitar", level=0.7, articulation="detached"),
         Layer("arpeggio", "Piano", level=0.84, min_density=0.15, articulation="detached"),
         Layer("bass", "Acoustic Bass", level=1.0, articulation="detached"),
-        Layer("percussion", "Brush Kit", level=0.72, min_density=0.15, pattern="swing"),
+        Layer("percussion", "Brush Kit", level=0.72, min_density=0.15, pattern="brushes"),
     ),
     _palette(
         "music-box",
@@ -241,7 +241,7 @@ _ALL = (
         Layer("pad", "Low Strings", octaves=-1, level=0.74, min_dynamics=0.3, voices="lower"),
         Layer("arpeggio", "Felt Piano", level=0.7, min_density=0.3, articulation="detached"),
         Layer("bass", "Sub Bass", octaves=-1, level=0.9),
-        Layer("percussion", "Orchestral Percussion", level=0.7, min_density=0.2, pattern="pulse"),
+        Layer("percussion", "Orchestral Percussion", level=0.7, min_density=0.2, pattern="heartbeat"),
     ),
     _palette(
         "acoustic-guitar",

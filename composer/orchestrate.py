@@ -1,0 +1,150 @@
+"""From melody and piano texture to an orchestra: `Score`.
+
+Convention: beats and sounding pitches as in `composer.music`. Every section is set for its own palette;
+layers enter and leave at section starts. Melodies are never dropped, they are moved by octaves into an
+instrument's range, phrase by phrase; lines get no more voices than their instrument has. The last chord is
+held to the end of the picture. The division into melody, counter-melody, harmony, figuration and bass is
+Rimsky-Korsakov's (*Principles of Orchestration*, 1913, ch. II-III).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from composer.cue_spans import CueSpan, cue_spans, heavy_beats, hit_beats
+from composer.dynamics import DynamicsCurve, expression_points, stroke_velocity, velocity_of
+from composer.instruments import INSTRUMENTS
+from composer.music import ROLES, ChordSpan, LeadSheet, Marker, Note, Score, Track
+from composer.section_setting import Part, SectionSetting
+from composer.spotting.cues import CueSheet
+from composer.texture import playable
+from composer.theory import Key
+from composer.timecode import ascii_text, timecode
+
+MAX_MELODIC_TRACKS = 15
+
+
+def orchestrate(lead: LeadSheet, accompaniment: tuple[Note, ...], cues: CueSheet) -> Score:
+    """Set ``lead`` and ``accompaniment`` (piano texture, by onset) for the palettes of ``cues``.
+
+    The score has at most 15 melodic tracks and one of drums, every note in its instrument's range; nothing
+    sounds in silent sections or past ``cues.tempo_map.end_beats``, and the last note ends there unless the
+    film ends silent. Raises BadInput on an unknown style, ValueError on a cue sheet without sections or with
+    an unknown key.
+    """
+    spans = cue_spans(cues)
+    hits = hit_beats(cues)
+    curve = DynamicsCurve.of(spans, cues.tempo_map.end_beats)
+    accents = heavy_beats(hits)
+    parts: list[Part] = []
+    for index, span in enumerate(spans):
+        if not span.section.silent:
+            setting = SectionSetting.of(spans, index, lead, accompaniment, cues, hits)
+            parts += [_loud(part, curve, accents) for part in setting.parts()]
+    return Score(
+        title=cues.title,
+        tempo_map=cues.tempo_map,
+        tracks=_tracks(parts, curve),
+        chords=_clipped(lead.harmony.chords, cues.tempo_map.end_beats),
+        keys=_keys(spans),
+        markers=_markers(spans, cues),
+        frame_rate=cues.frame_rate,
+        start_timecode=cues.start_timecode,
+        provenance=dict(cues.provenance),
+    )
+
+
+def _loud(part: Part, curve: DynamicsCurve, accents: frozenset[int]) -> Part:
+    """The part with velocities that follow the dynamics curve."""
+    if not part.notes:
+        return part
+    mean = sum(note.velocity for note in part.notes) / len(part.notes)
+    notes = []
+    for note in part.notes:
+        level = curve.level_at(note.onset_beats)
+        if part.layer.role == "percussion":
+            velocity = stroke_velocity(note.velocity, level, part.layer.level)
+        else:
+            accent = round(note.onset_beats * 48) in accents
+            velocity = velocity_of(note, mean, level, part.layer.level, accent=accent)
+        notes.append(replace(note, velocity=velocity))
+    return replace(part, notes=tuple(notes))
+
+
+def _tracks(parts: Sequence[Part], curve: DynamicsCurve) -> tuple[Track, ...]:
+    """Parts of one instrument and role joined into tracks, in order of `ROLES`; no more than the channels
+    hold.
+    """
+    notes: dict[tuple[str, str], list[Note]] = {}
+    kit = _kit(parts)
+    for part in parts:
+        name = kit if part.layer.instrument.is_drums else part.layer.instrument_name
+        if part.notes:
+            notes.setdefault((name, part.layer.role), []).extend(part.notes)
+    while (
+        len(melodic := [place for place in notes if not INSTRUMENTS[place[0]].is_drums]) > MAX_MELODIC_TRACKS
+    ):
+        roles = [role for _, role in melodic]
+        shared = [place for place in melodic if roles.count(place[1]) > 1]
+        least = min(shared, key=lambda place: (len(notes[place]), place))
+        same_role = [place for place in shared if place[1] == least[1] and place != least]
+        target = max(same_role, key=lambda place: (len(notes[place]), place))
+        instrument = INSTRUMENTS[target[0]]
+        notes[target] += [replace(note, pitch=instrument.fold(note.pitch)) for note in notes.pop(least)]
+    names = [name for name, _ in notes]
+    tracks = []
+    for name, role in sorted(notes, key=lambda place: ROLES.index(place[1])):
+        instrument = INSTRUMENTS[name]
+        played = playable(notes[name, role], instrument.polyphony, keep_low=role == "bass")
+        tracks.append(
+            Track(
+                name=name if names.count(name) == 1 else f"{name} ({role})",
+                role=role,
+                program=instrument.program,
+                notes=played,
+                is_drums=instrument.is_drums,
+                volume=instrument.volume,
+                pan=instrument.pan,
+                expression=expression_points(played, curve, decays=instrument.decays),
+            )
+        )
+    return tuple(tracks)
+
+
+def _clipped(chords: Sequence[ChordSpan], end_beats: float) -> tuple[ChordSpan, ...]:
+    return tuple(
+        replace(span, duration_beats=min(span.duration_beats, end_beats - span.onset_beats))
+        for span in chords
+        if span.onset_beats < end_beats
+    )
+
+
+def _kit(parts: Sequence[Part]) -> str:
+    """The one drum kit of a film (its channel has one program): the one with most strokes; "" without one."""
+    strokes: dict[str, int] = {}
+    for part in parts:
+        if part.layer.instrument.is_drums:
+            name = part.layer.instrument_name
+            strokes[name] = strokes.get(name, 0) + len(part.notes)
+    return max(strokes, key=lambda name: (strokes[name], name), default="")
+
+
+def _keys(spans: Sequence[CueSpan]) -> tuple[tuple[float, str], ...]:
+    keys: list[tuple[float, str]] = []
+    for span in spans:
+        name = str(Key.parse(span.section.key))
+        if not keys or keys[-1][1] != name:
+            keys.append((span.start_beats, name))
+    return tuple(keys)
+
+
+def _markers(spans: Sequence[CueSpan], cues: CueSheet) -> tuple[Marker, ...]:
+    markers = [Marker(span.start_beats, ascii_text(span.section.label) or "SECTION") for span in spans]
+    ordered = sorted(cues.hits, key=lambda hit: (hit.time_s, hit.label))
+    for number, hit in enumerate(ordered, 1):
+        label = ascii_text(hit.label, 24).upper() or hit.kind.upper()
+        code = timecode(hit.time_s, cues.frame_rate, cues.start_timecode)
+        beat = min(max(cues.tempo_map.beats(hit.time_s), 0.0), cues.tempo_map.end_beats)
+        markers.append(Marker(beat, f"H{number:03d} {label} {code}", "cut" if hit.kind == "cut" else "hit"))
+    return tuple(sorted(markers, key=lambda marker: marker.onset_beats))

@@ -1,0 +1,368 @@
+"""One section set for its palette: what every active layer plays.
+
+Convention: beats and sounding pitches as in `composer.music`. The piano texture becomes bass, harmony and
+figuration (`composer.texture`); harmony is voiced anew from the chords, close and by the shortest way, and
+divided among the desks; phrases move by octaves into their instrument's range as wholes. The film's last
+chord is held to its end.
+"""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from composer.cue_spans import CueSpan, HitBeat
+from composer.instruments import Instrument
+from composer.music import Chord, LeadSheet, Note
+from composer.palettes import Layer
+from composer.percussion import PercussionContext, percussion_notes
+from composer.spotting.cues import CueSheet
+from composer.texture import (
+    PAD_HIGH,
+    Texture,
+    Window,
+    detached,
+    legato,
+    make_windows,
+    merge_windows,
+    nearest_pitch,
+    notes_between,
+    playable,
+    split_texture,
+    voice,
+    weighty_pitch_classes,
+)
+from composer.theory import Key
+
+PHRASE_REST_BEATS = 1.0  # a rest that ends a phrase
+LEGATO_GAP_BEATS = 0.25
+DEFAULT_VELOCITY = 80
+MIN_NOTE_BEATS = 1 / 480
+MIN_FINAL_BEATS = 1.0  # a last window shorter than this belongs to the one before
+_EPS = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one layer plays in one section."""
+
+    layer: Layer
+    span: CueSpan
+    notes: tuple[Note, ...]
+
+
+@dataclass(frozen=True)
+class SectionSetting:
+    """One section's music and everything its layers need to know."""
+
+    span: CueSpan
+    melody: tuple[Note, ...]
+    accompaniment: tuple[Note, ...]
+    windows: tuple[Window, ...]
+    key: Key
+    final_beats: float | None  # start of the closing chord, in the last section of the film
+    percussion: PercussionContext
+
+    @classmethod
+    def of(
+        cls,
+        spans: Sequence[CueSpan],
+        index: int,
+        lead: LeadSheet,
+        accompaniment: Sequence[Note],
+        cues: CueSheet,
+        hits: tuple[HitBeat, ...],
+    ) -> SectionSetting:
+        span, following = spans[index], spans[index + 1] if index + 1 < len(spans) else None
+        windows = make_windows(lead.harmony.chords, cues.tempo_map, span.start_beats, span.end_beats)
+        final = None
+        if following is None:
+            if windows[-1].end_beats - windows[-1].start_beats < MIN_FINAL_BEATS and len(windows) > 1:
+                windows = (*windows[:-2], replace(windows[-2], end_beats=windows[-1].end_beats))
+            final = windows[-1].start_beats
+        limit = span.end_beats if following is None or following.section.silent else None
+        return cls(
+            span=span,
+            melody=_inside(lead.melody, span, limit),
+            accompaniment=_inside(accompaniment, span, span.end_beats),
+            windows=windows,
+            key=Key.parse(span.section.key),
+            final_beats=final,
+            percussion=PercussionContext(
+                span=span,
+                following=following,
+                previous=spans[index - 1] if index else None,
+                hits=hits,
+                windows=windows,
+                tempo_map=cues.tempo_map,
+                end_beats=span.end_beats if final is None else final,
+                closes=final is not None,
+            ),
+        )
+
+    def parts(self) -> list[Part]:
+        """What every active layer plays."""
+        section = self.span.section
+        active = [
+            layer
+            for layer in self.span.palette.layers
+            if section.density >= layer.min_density and section.dynamics >= layer.min_dynamics
+        ]
+        lines = self._lines(active)
+        parts = [Part(layer, self.span, _fit(lines[index], layer)) for index, layer in enumerate(active)]
+        return parts if self.final_beats is None else self._closed(parts)
+
+    def _lines(self, active: Sequence[Layer]) -> list[tuple[Note, ...]]:
+        """The notes of each active layer, before they are fitted to its instrument."""
+        if self.span.palette.whole_texture:
+            texture = Texture((), (), self.accompaniment)
+            pads: list[tuple[Window, tuple[int, ...]]] = []
+        else:
+            texture = split_texture(self.accompaniment, self.windows)
+            pads = self._voicings(texture)
+        divided = [name for name in ("lower", "middle", "upper") if _has_voices(active, name)]
+        lines: list[tuple[Note, ...]] = []
+        for layer in active:
+            if layer.role == "melody":
+                lines.append(self.melody)
+            elif layer.role == "bass":
+                lines.append(self._bass(texture, layer))
+            elif layer.role == "arpeggio":
+                lines.append(texture.moving)
+            elif layer.role == "pad":
+                lines.append(self._pad(pads, layer, divided))
+            elif layer.role == "counter":
+                lines.append(self._counter(pads, layer.instrument))
+            else:
+                lines.append(percussion_notes(layer.pattern, self.percussion))
+        return lines
+
+    def _voicings(self, texture: Texture) -> list[tuple[Window, tuple[int, ...]]]:
+        """The harmony, window by window, where the texture plays (everywhere, where it never does)."""
+        result: list[tuple[Window, tuple[int, ...]]] = []
+        previous: tuple[int, ...] = ()
+        inner = sorted((*texture.held, *texture.moving, *texture.bass), key=lambda note: note.onset_beats)
+        for window in merge_windows(self.windows):
+            inside = notes_between(inner, window.start_beats, window.end_beats)
+            if inner and not inside:
+                continue
+            chord = window.chord
+            classes = weighty_pitch_classes(inside) if chord is None else tuple(chord.pitch_classes)
+            above = notes_between(self.melody, window.start_beats, window.end_beats)
+            ceiling = min((note.pitch - 1 for note in above), default=PAD_HIGH)
+            voicing = voice(classes, previous, max(ceiling, 55))
+            if voicing:
+                result.append((window, voicing))
+                previous = voicing
+        return result
+
+    def _bass(self, texture: Texture, layer: Layer) -> tuple[Note, ...]:
+        line = texture.bass
+        if not self.accompaniment:
+            line = tuple(
+                _held(window, nearest_pitch(window.chord.root, 43, 33, 52))
+                for window in merge_windows(self.windows)
+                if window.chord is not None
+            )
+        if layer.articulation == "detached":
+            return detached(line)
+        sustained = []
+        window_ends = [window.end_beats for window in self.windows]
+        limits = [note.onset_beats for note in line[1:]] + [self.span.end_beats]
+        for note, limit in zip(line, limits, strict=True):
+            # Held as the pedal would hold it: to the next bass note or the end of its window.
+            window_end = window_ends[
+                min(bisect.bisect_right(window_ends, note.onset_beats + _EPS), len(window_ends) - 1)
+            ]
+            end = min(limit, max(window_end, note.end_beats))
+            sustained.append(replace(note, duration_beats=max(end - note.onset_beats, MIN_NOTE_BEATS)))
+        return tuple(sustained)
+
+    def _pad(
+        self, pads: Sequence[tuple[Window, tuple[int, ...]]], layer: Layer, divided: Sequence[str]
+    ) -> tuple[Note, ...]:
+        notes = []
+        for window, voicing in pads:
+            mine = voicing
+            if layer.voices != "all":
+                if len(divided) == 1:
+                    mine = voicing[:2] if layer.voices == "lower" else voicing[-2:]
+                else:
+                    place = divided.index(layer.voices)
+                    first = place * len(voicing) // len(divided)
+                    mine = voicing[first : max((place + 1) * len(voicing) // len(divided), first + 1)]
+            notes += [_held(window, pitch) for pitch in mine]
+        return detached(notes, 2.0) if layer.articulation == "detached" else tuple(notes)
+
+    def _counter(
+        self, pads: Sequence[tuple[Window, tuple[int, ...]]], instrument: Instrument
+    ) -> tuple[Note, ...]:
+        """A slow line of guide tones: thirds and sevenths the melody leaves free, by the shortest way,
+        answering with a second note where the melody rests or holds.
+        """
+        low = max(instrument.low, 50)
+        high = min(instrument.high, max(low + 14, 76))
+        previous = min(max(instrument.centre, low + 4), high - 4)
+        notes: list[Note] = []
+        for window, voicing in pads:
+            above = notes_between(self.melody, window.start_beats, window.end_beats)
+            taken = {note.pitch % 12 for note in above}
+            classes = list(_guide_tones(window.chord, voicing))
+            free = [pitch_class for pitch_class in classes if pitch_class not in taken] or classes
+            pitch = min(
+                (nearest_pitch(pitch_class, previous, low, high) for pitch_class in free[:2]),
+                key=lambda candidate: abs(candidate - previous),
+            )
+            length = window.end_beats - window.start_beats
+            if length >= 2.0 and len(above) <= length:
+                half = 0.5 * length if length <= 4 else length - 2.0
+                others = [p for p in classes if p != pitch % 12] or classes
+                answer = min(
+                    (nearest_pitch(pitch_class, pitch, low, high) for pitch_class in others),
+                    key=lambda candidate: abs(candidate - pitch),
+                )
+                middle = window.start_beats + round(half * 2) / 2
+                notes.append(Note(window.start_beats, middle - window.start_beats, pitch, DEFAULT_VELOCITY))
+                notes.append(Note(middle, window.end_beats - middle, answer, DEFAULT_VELOCITY))
+                previous = answer
+            else:
+                notes.append(_held(window, pitch))
+                previous = pitch
+        return tuple(notes)
+
+    def _closed(self, parts: list[Part]) -> list[Part]:
+        """The last notes held to the end of the picture; a closing chord where no harmony would reach it."""
+        start, end = self.final_beats, self.span.end_beats
+        assert start is not None
+        closed = [
+            part
+            if part.layer.role == "percussion"
+            else replace(part, notes=_held_to(part.notes, start, end, self.span.palette.whole_texture))
+            for part in parts
+        ]
+        carrying = {"pad", "bass"} if not self.span.palette.whole_texture else {"arpeggio"}
+        if any(
+            part.notes and max(note.end_beats for note in part.notes) >= end - _EPS
+            for part in closed
+            if part.layer.role in carrying
+        ):
+            return closed
+        chord = next((w.chord for w in reversed(self.windows) if w.start_beats <= start + _EPS), None)
+        chord = chord or Chord(self.key.tonic, "m" if self.key.mode == "minor" else "")
+        window = Window(start, end, chord)
+        bass = _held(window, nearest_pitch(chord.root, 43, 33, 52))
+        voicing = voice(chord.pitch_classes, ())
+        added = {
+            "bass": (bass,),
+            "pad": tuple(_held(window, pitch) for pitch in voicing),
+            "arpeggio": (bass, *(_held(window, pitch) for pitch in voicing)),
+        }
+        return [
+            replace(part, notes=_fit((*_until(part.notes, start), *added[part.layer.role]), part.layer))
+            if part.layer.role in carrying
+            else part
+            for part in closed
+        ]
+
+
+def _has_voices(layers: Sequence[Layer], name: str) -> bool:
+    return any(layer.role == "pad" and layer.voices == name for layer in layers)
+
+
+def _held(window: Window, pitch: int) -> Note:
+    return Note(window.start_beats, window.end_beats - window.start_beats, pitch, DEFAULT_VELOCITY)
+
+
+def _inside(notes: Sequence[Note], span: CueSpan, limit_beats: float | None) -> tuple[Note, ...]:
+    """The notes that start in a section, cut at ``limit_beats``."""
+    inside = notes_between(notes, span.start_beats, span.end_beats)
+    if limit_beats is None:
+        return tuple(inside)
+    cut = (
+        replace(note, duration_beats=limit_beats - note.onset_beats) if note.end_beats > limit_beats else note
+        for note in inside
+        if note.onset_beats < limit_beats - MIN_NOTE_BEATS
+    )
+    return tuple(cut)
+
+
+def _until(notes: Sequence[Note], end_beats: float) -> list[Note]:
+    return [
+        replace(note, duration_beats=end_beats - note.onset_beats) if note.end_beats > end_beats else note
+        for note in notes
+        if note.onset_beats < end_beats - MIN_NOTE_BEATS
+    ]
+
+
+def _held_to(notes: tuple[Note, ...], start_beats: float, end_beats: float, pedal: bool) -> tuple[Note, ...]:
+    """The last chord of ``notes`` extended to ``end_beats`` if it starts in the closing chord; with
+    ``pedal`` its lowest note since ``start_beats`` too.
+    """
+    closing = [note for note in notes if note.onset_beats >= start_beats - _EPS]
+    if not closing:
+        return notes
+    last_onset = closing[-1].onset_beats
+    lowest = min(closing, key=lambda note: (note.pitch, -note.onset_beats))
+    kept = []
+    for note in notes:
+        is_last = note.onset_beats >= last_onset - _EPS
+        is_pedal = (
+            pedal
+            and note is lowest
+            and not any(
+                other.pitch == note.pitch and other.onset_beats > note.onset_beats + _EPS for other in closing
+            )
+        )
+        kept.append(
+            replace(note, duration_beats=end_beats - note.onset_beats) if is_last or is_pedal else note
+        )
+    return tuple(kept)
+
+
+def _guide_tones(chord: Chord | None, voicing: Sequence[int]) -> tuple[int, ...]:
+    """The chord's pitch classes, third and seventh first, the root last."""
+    if chord is None:
+        return tuple(pitch % 12 for pitch in voicing)
+    order = {3: 0, 4: 0, 10: 1, 11: 1, 2: 0, 5: 0, 7: 2, 6: 1, 8: 1, 0: 3}
+    return tuple(sorted(chord.pitch_classes, key=lambda pc: (order.get((pc - chord.root) % 12, 2), pc)))
+
+
+def _fit(notes: Sequence[Note], layer: Layer) -> tuple[Note, ...]:
+    """``notes`` as the layer's instrument plays them: octave, range, articulation, voices."""
+    instrument = layer.instrument
+    if instrument.is_drums:
+        return playable(notes, instrument.polyphony)
+    moved: list[Note] = []
+    for phrase in _phrases(notes):
+        shift = 12 * layer.octaves + _octave_shift(
+            [note.pitch + 12 * layer.octaves for note in phrase], instrument
+        )
+        for note in phrase:
+            moved.append(replace(note, pitch=instrument.fold(note.pitch + shift)))
+    if layer.role == "melody" and layer.articulation == "sustained" and not instrument.decays:
+        moved = list(legato(moved, LEGATO_GAP_BEATS))
+    if layer.articulation == "detached" and layer.role != "bass":
+        moved = list(detached(moved, 2.0))
+    return playable(moved, instrument.polyphony, keep_low=layer.role == "bass")
+
+
+def _phrases(notes: Sequence[Note]) -> list[list[Note]]:
+    """Notes in order of onset, parted where nothing sounds for `PHRASE_REST_BEATS`."""
+    phrases: list[list[Note]] = []
+    end = -PHRASE_REST_BEATS
+    for note in sorted(notes, key=lambda note: note.onset_beats):
+        if not phrases or note.onset_beats - end >= PHRASE_REST_BEATS - _EPS:
+            phrases.append([])
+        phrases[-1].append(note)
+        end = max(end, note.end_beats)
+    return phrases
+
+
+def _octave_shift(pitches: Sequence[int], instrument: Instrument) -> int:
+    """The octaves (in semitones) that bring most of a phrase into range, the smallest of equals."""
+
+    def outside(shift: int) -> int:
+        return sum(not instrument.low <= pitch + shift <= instrument.high for pitch in pitches)
+
+    return min((0, 12, -12, 24, -24, 36, -36), key=lambda shift: (outside(shift), abs(shift)))
