@@ -98,7 +98,7 @@ class VideoFeatures:
             raise ValueError(f"color_histograms has shape {self.color_histograms.shape}, not (T_c, 3, h, h)")
 
     def save(self, path: Path) -> None:
-        """Write an npz file (no pickle inside), whole or not at all. Raises OSError where that is impossible."""
+        """Write an npz file (no pickle inside), whole or not at all. Raises OSError where it cannot."""
         facts = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in _ARRAYS}
         header = json.dumps({"format": FORMAT, **facts}, ensure_ascii=False)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")

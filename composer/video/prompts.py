@@ -1,8 +1,8 @@
 """The prompt bank: sentences a picture is compared with, each with the mood it stands for.
 
-Valence (unpleasant to pleasant) and arousal (calm to excited) are given by hand, -1..1, on Russell's circumplex
-(1980). Tags are the words that palettes and styles are chosen by. The order of ``PROMPTS`` is that of the columns
-of `VideoFeatures.semantic_scores`; the scores of one category sum to 1.
+Valence (unpleasant to pleasant) and arousal (calm to excited) are given by hand, -1..1, on Russell's
+circumplex (1980). Tags are the words that palettes and styles are chosen by. The order of ``PROMPTS`` is
+that of the columns of `VideoFeatures.semantic_scores`; the scores of one category sum to 1.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What is in the picture: CLIP embeddings at 1 fps and their likeness to the prompt bank.
 
-Scores are softmax(100 * cosine) over the prompts of each category (Radford et al., 2021), so each category sums
-to 1. They do not depend on the width of the model and need no paired training. Weights are safetensors only: from
-a local file, or once from the hub; ``offline`` forbids the network.
+Scores are softmax(100 * cosine) over the prompts of each category (Radford et al., 2021), so each category
+sums to 1. They do not depend on the width of the model and need no paired training. Weights are safetensors
+only: from a local file, or once from the hub; ``offline`` forbids the network.
 """
 
 from __future__ import annotations
@@ -30,8 +30,9 @@ CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 class ClipSource:
     """Which CLIP to use.
 
-    ``model``: an open_clip name ("ViT-B-32", or "ViT-B-32/laion2b_s34b_b79k" to choose the weights), or the path
-    of an open_clip configuration (.json; needs ``weights``). ``weights``: a safetensors file; None: the hub.
+    ``model``: an open_clip name ("ViT-B-32", or "ViT-B-32/laion2b_s34b_b79k" to choose the weights), or the
+    path of an open_clip configuration (.json; needs ``weights``). ``weights``: a safetensors file; None: the
+    hub.
     """
 
     model: str = "ViT-B-32"
@@ -41,7 +42,7 @@ class ClipSource:
 
 @dataclass(frozen=True)
 class Semantics:
-    """``times_s`` (T,) float64, ``tokens`` (T, D) unit length, ``scores`` (T, P) over ``PROMPTS``, float32."""
+    """``times_s`` (T,) float64, ``tokens`` (T, D) unit length, ``scores`` (T, P) over ``PROMPTS`` float32."""
 
     times_s: np.ndarray
     tokens: np.ndarray
@@ -124,7 +125,7 @@ class SemanticController:
 
 
 def prompt_scores(tokens: np.ndarray, prompt_tokens: np.ndarray, prompts: tuple[Prompt, ...]) -> np.ndarray:
-    """Likeness of pictures (T, D) to prompts (P, D), all unit length: (T, P) float32, each category sums to 1."""
+    """Likeness of pictures (T, D) to prompts (P, D): (T, P) float32; each category sums to 1."""
     logits = SCORE_SCALE * (tokens.astype(np.float64) @ prompt_tokens.astype(np.float64).T)
     scores = np.zeros(logits.shape, np.float32)
     for category in CATEGORIES:
@@ -188,7 +189,7 @@ def load_clip(source: ClipSource) -> ClipNetwork:
 
 
 def check_weights_file(path: Path) -> None:
-    """Raise `BadInput` where ``path`` is no safetensors file; a pickle could run code and is refused unread."""
+    """Raise `BadInput` where ``path`` is no safetensors file; a pickle is refused unread."""
     if not path.is_file():
         raise BadInput(f"{path}: no such file; name a safetensors file of CLIP weights")
     if path.suffix != ".safetensors":
@@ -206,9 +207,8 @@ def _network_from_file(path: Path) -> tuple[Any, int]:
         network = open_clip.CLIP(**config)
         return network, int(network.context_length)
     except (OSError, AttributeError, KeyError, RuntimeError, TypeError, ValueError, AssertionError) as error:
-        raise BadInput(
-            f"{path}: not an open_clip configuration ({error}); see open_clip's model_configs"
-        ) from error
+        reason = " ".join(str(error).split())[:100]
+        raise BadInput(f"{path}: not an open_clip configuration ({reason}); see its model_configs") from error
 
 
 def _default_tag(tags: list[str]) -> str:
