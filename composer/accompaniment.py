@@ -1,0 +1,48 @@
+"""The third stage: chords, plan and melody in, an accompaniment (piano texture) out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from composer.form import form_of
+from composer.models.checkpoint import load_checkpoint
+from composer.music import LeadSheet, Note
+from composer.note_stage import Request, Sampling, write_notes
+from composer.spotting.cues import CueSheet
+from composer.tokens import grid
+from composer.tokens.notes import NotePlan
+
+CHECKPOINT = Path(__file__).parent / "checkpoints" / "accompaniment-pop909.safetensors"
+SAMPLING = Sampling()
+STAGE_SEED = 3
+
+
+def compose_accompaniment(
+    lead: LeadSheet, cues: CueSheet, *, seed: int, checkpoint: Path | None = None
+) -> tuple[Note, ...]:
+    """Write the accompaniment of ``lead``: polyphonic, sorted by onset, pitch 21-108, over by the end of the music.
+
+    Deterministic for a seed on CPU. Raises NotInstalled or BadInput where the checkpoint cannot be used.
+    """
+    decoder = load_checkpoint(checkpoint or CHECKPOINT).decoder
+    form = form_of(cues)
+    plan = lead.harmony.plan
+    notes = np.array([bar.accompaniment_notes for bar in plan])
+    note_plan = NotePlan(
+        notes=notes,
+        velocity=np.where(notes > 0, [bar.velocity // grid.VELOCITY_STEP for bar in plan], -1),
+        register=np.where(notes > 0, [bar.register for bar in plan] - form.shifts, -1),
+        melody_notes=np.array([bar.melody_notes for bar in plan]),
+    )
+    request = Request(
+        form.frame,
+        form.chord_ids(lead.harmony.chords),
+        note_plan,
+        form.grid_notes(lead.melody),
+        pitch_classes={},
+    )
+    generator = torch.Generator().manual_seed(seed * 8 + STAGE_SEED)
+    return form.notes(write_notes(decoder, request, SAMPLING, generator))

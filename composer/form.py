@@ -1,0 +1,152 @@
+"""The form of a cue: what a `CueSheet` asks of every bar, in the terms of the note models.
+
+The models write in C major and A minor (see `composer.train.data`); the form knows by how many semitones each bar
+is moved to sound in its section's key, and where each whole beat of the models lies on the tempo map.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from composer.music import Chord, ChordSpan, Note
+from composer.spotting.cues import CueSheet, Section
+from composer.theory import Key
+from composer.tokens import grid
+from composer.tokens.frame import Frame
+from composer.tokens.notes import GridNotes
+from composer.tokens.vocabulary import CHORD_NONE, chord_id, chord_of, transpose_chord
+
+
+@dataclass(frozen=True)
+class Form:
+    """``sections`` (one a bar), ``shifts`` (bars,) semitones from the models' key to the bar's, ``beat_onsets``
+    (beats,) and ``beat_ends`` (beats,) in quarter notes on the tempo map, ``bar_s`` (bars,) seconds."""
+
+    frame: Frame
+    sections: tuple[Section, ...]
+    shifts: np.ndarray
+    beat_onsets: np.ndarray
+    beat_ends: np.ndarray
+    bar_s: np.ndarray
+
+    @property
+    def beats(self) -> int:
+        """Number of whole beats."""
+        return len(self.beat_onsets)
+
+    def notes(self, found: GridNotes) -> tuple[Note, ...]:
+        """Grid notes to sounding notes: moved to their key, within the piano, cut at the end of the music."""
+        end = float(self.beat_ends[-1])
+        bar_of_beat = self.frame.bar_of_beat
+        notes = []
+        for beat, sub, pitch, duration, velocity in zip(
+            found.beat, found.sub, found.pitch, found.duration, found.velocity, strict=True
+        ):
+            onset = float(self.beat_onsets[beat]) + grid.SUB_TICKS[sub] / grid.TICKS_PER_BEAT
+            if onset >= self.beat_ends[beat]:  # in the missing part of a shortened beat
+                continue
+            length = min(grid.duration_beats(int(duration)), end - onset)
+            moved = fold(int(pitch) + int(self.shifts[bar_of_beat[beat]]))
+            loudness = int(velocity) * grid.VELOCITY_STEP + grid.VELOCITY_STEP // 2
+            notes.append(Note(onset, length, moved, max(1, min(127, loudness))))
+        return tuple(notes)
+
+    def grid_notes(self, notes: tuple[Note, ...]) -> GridNotes:
+        """Sounding notes back to the grid and the models' key."""
+        onsets = np.array([note.onset_beats for note in notes], float)
+        beat = np.clip(np.searchsorted(self.beat_onsets, onsets + 1e-9, side="right") - 1, 0, self.beats - 1)
+        carried, sub = grid.quantize_onsets(np.maximum(onsets - self.beat_onsets[beat], 0.0))
+        beat = np.minimum(beat + carried, self.beats - 1)
+        pitch = np.array([note.pitch for note in notes], int) - self.shifts[self.frame.bar_of_beat[beat]]
+        rows = np.stack(
+            [
+                beat, sub, [fold(int(p)) for p in pitch],
+                grid.quantize_durations(np.array([note.duration_beats for note in notes], float)),
+                [note.velocity // grid.VELOCITY_STEP for note in notes],
+            ],
+            1,
+        ).astype(np.int64) if notes else np.zeros((0, 5), np.int64)  # fmt: skip
+        return GridNotes(*rows[np.lexsort((rows[:, 2], rows[:, 1], rows[:, 0]))].T)
+
+    def chord_spans(self, ids: np.ndarray) -> tuple[ChordSpan, ...]:
+        """One chord id a beat, in the models' key -> spans in the sounding key, equal neighbours joined."""
+        spans: list[ChordSpan] = []
+        for beat, index in enumerate(ids):
+            chord = chord_of(transpose_chord(int(index), int(self.shifts[self.frame.bar_of_beat[beat]])))
+            length = float(self.beat_ends[beat] - self.beat_onsets[beat])
+            if spans and spans[-1].chord == chord:
+                spans[-1] = ChordSpan(spans[-1].onset_beats, spans[-1].duration_beats + length, chord)
+            else:
+                spans.append(ChordSpan(float(self.beat_onsets[beat]), length, chord))
+        return tuple(spans)
+
+    def chord_ids(self, spans: tuple[ChordSpan, ...]) -> np.ndarray:
+        """Spans to one chord id a beat in the models' key: (beats,) int64."""
+        starts = np.array([span.onset_beats for span in spans])
+        at = np.clip(np.searchsorted(starts, self.beat_onsets + 1e-9, side="right") - 1, 0, len(spans) - 1)
+        ids = np.full(self.beats, CHORD_NONE, np.int64)
+        for beat, index in enumerate(at):
+            chord: Chord | None = spans[index].chord
+            if chord is not None:
+                shift = int(self.shifts[self.frame.bar_of_beat[beat]])
+                ids[beat] = transpose_chord(chord_id(chord.root, chord.quality), -shift)
+        return ids
+
+
+def fold(pitch: int) -> int:
+    """Move a pitch by octaves into the piano's range."""
+    if pitch < grid.LOWEST_PITCH:
+        return pitch + 12 * math.ceil((grid.LOWEST_PITCH - pitch) / 12)
+    if pitch > grid.HIGHEST_PITCH:
+        return pitch - 12 * math.ceil((pitch - grid.HIGHEST_PITCH) / 12)
+    return pitch
+
+
+def form_of(cues: CueSheet) -> Form:
+    """The form that a cue sheet asks for."""
+    tempo_map = cues.tempo_map
+    starts = tempo_map.bar_starts_beats
+    sections, onsets, ends, counts = [], [], [], []
+    for index in range(len(tempo_map.bars)):
+        end = min(float(starts[index + 1]), tempo_map.end_beats)
+        middle_s = tempo_map.seconds((float(starts[index]) + end) / 2)
+        sections.append(_section_at(cues, middle_s))
+        count = max(1, math.ceil(end - float(starts[index]) - 1e-9))
+        counts.append(count)
+        onsets += [float(starts[index]) + k for k in range(count)]
+        ends += [min(float(starts[index]) + k + 1, end) for k in range(count)]
+    keys = [Key.parse(section.key) for section in sections]
+    frame = Frame(
+        bar_beats=np.array(counts),
+        bpm=np.array([bar.bpm for bar in tempo_map.bars]),
+        minor=np.array([int(key.mode == "minor") for key in keys]),
+        valence=np.array([section.valence for section in sections]),
+        arousal=np.array([section.arousal for section in sections]),
+    )
+    return Form(
+        frame, tuple(sections), _shifts(keys), np.array(onsets), np.array(ends),
+        np.array([bar.length_s for bar in tempo_map.bars]),
+    )  # fmt: skip
+
+
+def _section_at(cues: CueSheet, time_s: float) -> Section:
+    for section in cues.sections:
+        if time_s < section.end_s:
+            return section
+    return cues.sections[-1]
+
+
+def _shifts(keys: list[Key]) -> np.ndarray:
+    """Semitones from C major or A minor to each bar's key: nearest to zero at first, then nearest to the bar before,
+    so that a change of key is not a change of octave."""
+    shifts: list[int] = []
+    for key in keys:
+        major_tonic = (key.tonic + 3) % 12 if key.mode == "minor" else key.tonic
+        near = shifts[-1] if shifts else 0
+        candidates = [major_tonic - 12, major_tonic, major_tonic + 12]
+        within = [shift for shift in candidates if -8 <= shift <= 8]
+        shifts.append(min(within, key=lambda shift: abs(shift - near)))
+    return np.array(shifts)

@@ -1,0 +1,68 @@
+"""The second stage: chords and plan in, a melody out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from composer.form import Form, form_of
+from composer.models.checkpoint import load_checkpoint
+from composer.music import Harmony, LeadSheet, Note
+from composer.note_stage import Request, Sampling, write_notes
+from composer.spotting.cues import CueSheet
+from composer.tokens.notes import NotePlan
+from composer.tokens.vocabulary import chord_of
+
+CHECKPOINT = Path(__file__).parent / "checkpoints" / "melody-pop909.safetensors"
+SAMPLING = Sampling(monophonic=True, lowest=52, highest=91)
+STAGE_SEED = 2  # stages draw from streams of their own, so that one can be run again alone
+
+
+def compose_melody(
+    harmony: Harmony, cues: CueSheet, *, seed: int, checkpoint: Path | None = None
+) -> LeadSheet:
+    """Write a monophonic melody over ``harmony``.
+
+    Deterministic for a seed on CPU. Raises NotInstalled or BadInput where the checkpoint cannot be used.
+    """
+    decoder = load_checkpoint(checkpoint or CHECKPOINT).decoder
+    form = form_of(cues)
+    generator = torch.Generator().manual_seed(seed * 8 + STAGE_SEED)
+    request = Request(
+        form.frame, form.chord_ids(harmony.chords), melody_plan(harmony), None, _closing(form, harmony)
+    )
+    found = form.notes(write_notes(decoder, request, SAMPLING, generator))
+    return LeadSheet(harmony, _monophonic(found))
+
+
+def melody_plan(harmony: Harmony) -> NotePlan:
+    """How many notes in each bar; loudness and register are the model's own."""
+    count = np.array([bar.melody_notes for bar in harmony.plan])
+    unset = np.full(len(count), -1)
+    return NotePlan(notes=count, velocity=unset, register=unset, melody_notes=count)
+
+
+def _closing(form: Form, harmony: Harmony) -> dict[int, np.ndarray]:
+    """In the last bar the melody keeps to the notes of its chords."""
+    last = np.flatnonzero(form.frame.bar_of_beat == len(form.sections) - 1)
+    bound = {}
+    ids = form.chord_ids(harmony.chords)
+    for beat in last:
+        chord = chord_of(int(ids[beat]))
+        if chord is not None:
+            bound[int(beat)] = np.isin(np.arange(12), list(chord.pitch_classes))
+    return bound
+
+
+def _monophonic(notes: tuple[Note, ...]) -> tuple[Note, ...]:
+    """Cut every note where the next begins."""
+    cut = []
+    for note, following in zip(notes, (*notes[1:], None), strict=True):
+        length = note.duration_beats
+        if following is not None:
+            length = min(length, following.onset_beats - note.onset_beats)
+        if length > 0:
+            cut.append(Note(note.onset_beats, length, note.pitch, note.velocity))
+    return tuple(cut)

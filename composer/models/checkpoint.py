@@ -1,0 +1,83 @@
+"""Checkpoints: a safetensors file beside a model card (JSON) that names its sha256. Pickles are refused.
+
+Safetensors (Hugging Face) hold tensors only, so that loading runs no code from the file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from composer.errors import BadInput, NotInstalled
+from composer.models.decoder import Decoder, DecoderConfig
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A loaded network, its card (see ``composer/checkpoints/*.json``) and the sha256 of its weights."""
+
+    decoder: Decoder
+    card: dict
+    sha256: str
+
+
+def card_path(weights: Path) -> Path:
+    """Where the model card of a weights file lies."""
+    return weights.with_suffix(".json")
+
+
+def load_checkpoint(weights: Path) -> Checkpoint:
+    """Load weights for inference (float32, CPU), checked against their card.
+
+    Raises NotInstalled where a file is missing, BadInput where card and weights do not agree.
+    """
+    if not weights.is_file() or not card_path(weights).is_file():
+        raise NotInstalled(
+            f"{weights.name}: no such checkpoint with its card; reinstall framescore or train one"
+        )
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+    try:
+        card = json.loads(card_path(weights).read_text(encoding="utf-8"))
+        expected = card["sha256"]
+        config = DecoderConfig.from_json(json.dumps(card["config"]))
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadInput(
+            f"{card_path(weights).name}: not a model card ({error}); reinstall framescore"
+        ) from error
+    if digest != expected:
+        raise BadInput(
+            f"{weights.name}: sha256 differs from its card; reinstall framescore or correct the card"
+        )
+    try:
+        tensors = load_file(weights)
+        decoder = Decoder(config)
+        decoder.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
+    except (SafetensorError, RuntimeError) as error:
+        line = str(error).splitlines()[0]
+        raise BadInput(
+            f"{weights.name}: weights do not fit their card ({line}); reinstall framescore"
+        ) from error
+    return Checkpoint(decoder.eval(), card, digest)
+
+
+def save_checkpoint(decoder: Decoder, weights: Path, card: dict) -> None:
+    """Write weights as float16 safetensors, and the card with the config and sha256 added."""
+    weights.parent.mkdir(parents=True, exist_ok=True)
+    save_file(
+        {name: tensor.to(torch.float16).contiguous() for name, tensor in decoder.state_dict().items()},
+        weights,
+    )
+    weights.chmod(0o644)  # safetensors writes for the owner alone
+    full = {
+        **card,
+        "parameters": sum(parameter.numel() for parameter in decoder.parameters()),
+        "config": json.loads(decoder.config.to_json()),
+        "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
+    }
+    card_path(weights).write_text(json.dumps(full, indent=2) + "\n", encoding="utf-8")

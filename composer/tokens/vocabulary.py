@@ -1,0 +1,32 @@
+"""Vocabularies: chords as ids and back. Sizes and offsets derive from `composer.music`."""
+
+from __future__ import annotations
+
+from composer.music import QUALITIES, Chord
+
+_QUALITY_NAMES = tuple(QUALITIES)
+CHORD_NONE = 12 * len(_QUALITY_NAMES)
+CHORDS = CHORD_NONE + 1
+
+
+def chord_id(root: int, quality: str) -> int:
+    """Id of a chord: root * 10 + quality."""
+    return root * len(_QUALITY_NAMES) + _QUALITY_NAMES.index(quality)
+
+
+def chord_of(index: int) -> Chord | None:
+    """The chord of an id; None for `CHORD_NONE`. Raises ValueError outside the vocabulary."""
+    if not 0 <= index < CHORDS:
+        raise ValueError(f"chord id {index} is outside 0-{CHORDS - 1}")
+    if index == CHORD_NONE:
+        return None
+    root, quality = divmod(index, len(_QUALITY_NAMES))
+    return Chord(root, _QUALITY_NAMES[quality])
+
+
+def transpose_chord(index: int, semitones: int) -> int:
+    """The id of the same chord ``semitones`` higher."""
+    if index == CHORD_NONE:
+        return index
+    root, quality = divmod(index, len(_QUALITY_NAMES))
+    return (root + semitones) % 12 * len(_QUALITY_NAMES) + quality

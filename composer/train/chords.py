@@ -1,0 +1,94 @@
+"""Train the chord stage: ``python -m composer.train.chords runs/pop909.npz -o runs/chords``."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from composer.models.decoder import DecoderConfig
+from composer.tokens import harmony as tokens
+from composer.tokens.frame import BARS_LEFT, MOOD_BINS
+from composer.tokens.picture import COLOR_WIDTH, SEMANTIC_WIDTH
+from composer.train import loop
+from composer.train.data import Song, load_songs, split_of
+from composer.train.examples import Example
+from composer.train.pictures import Palettes, draw_picture, paint_palettes
+from composer.train.songs import frame_of, plan_of
+
+CONFIG = DecoderConfig(
+    attributes=tuple(tokens.ATTRIBUTES.values()), conditions=tuple(tokens.CONDITIONS.values()),
+    features=(COLOR_WIDTH, SEMANTIC_WIDTH), width=192, layers=4, heads=3, encoder_layers=1, window=2,
+)  # fmt: skip
+PALETTES = 4000
+NO_MEMORY = np.zeros((0, 0), np.int64)
+
+
+def example(song: Song) -> Example:
+    """A whole song, without a picture: `prepare` draws one anew each time."""
+    frame = frame_of(song)
+    beat, _ = tokens.layout(frame)
+    return Example(
+        tokens.encode(frame, plan_of(song, 1), song.chords.astype(np.int64)), tokens.conditions(frame),
+        frame.bar_of_beat[beat], NO_MEMORY, np.zeros(0, np.int64),
+    )  # fmt: skip
+
+
+def examples(songs: Path) -> dict[str, list[Example]]:
+    """Whole songs of every split."""
+    found: dict[str, list[Example]] = {"training": [], "tuning": [], "held-out": []}
+    for song in load_songs(songs):
+        found[split_of(int(song.meta[0]))].append(example(song))
+    return found
+
+
+def prepare(part: Example, rng: np.random.Generator, palettes: Palettes) -> Example:
+    """A crop with conditions withheld at random and a picture drawn for its mood."""
+    part = with_picture(part, rng, palettes)
+    names = list(tokens.CONDITIONS)
+    conditions = part.conditions.copy()
+    if rng.random() < 0.3:  # the crop becomes a whole cue, short as cues are
+        left = part.bars[-1] - part.bars
+        conditions[:, names.index("bars_left")] = np.searchsorted(BARS_LEFT, left, side="right")
+        conditions[:, names.index("progress")] = 0
+    for name in ("bars_left", "progress", "valence", "arousal", "tempo"):
+        if rng.random() < 0.15:
+            conditions[:, names.index(name)] = 0
+    if rng.random() < 0.15:  # the picture alone must tell the mood
+        conditions[:, [names.index("valence"), names.index("arousal")]] = 0
+    return replace(part, conditions=conditions)
+
+
+def with_picture(part: Example, rng: np.random.Generator, palettes: Palettes) -> Example:
+    """A song or crop with a picture drawn for its mood."""
+    names = list(tokens.CONDITIONS)
+    first_of_bar = np.flatnonzero(np.append(True, np.diff(part.bars) > 0))
+    valence, arousal = (
+        (part.conditions[first_of_bar, names.index(name)] - 0.5) / MOOD_BINS * 2 - 1
+        for name in ("valence", "arousal")
+    )
+    picture = draw_picture(valence, arousal, palettes, rng)
+    bars = part.bars[first_of_bar]
+    return replace(part, features=(picture.color, picture.semantic), feature_bars=(bars, bars))
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    loop.add_arguments(parser, minutes=30, batch=4, steps=512)
+    args = parser.parse_args()
+    data = examples(args.songs)
+    rng = np.random.default_rng(args.seed)
+    palettes = paint_palettes(PALETTES // 40 if args.tiny else PALETTES, rng)
+    tuning = [with_picture(part, rng, palettes) for part in data["tuning"]]
+    config = loop.tiny(CONFIG) if args.tiny else CONFIG
+    loop.train(
+        config, loop.plan_from(args), args.run, data["training"], tuning, partial(prepare, palettes=palettes)
+    )
+
+
+if __name__ == "__main__":
+    main()

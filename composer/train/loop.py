@@ -1,0 +1,223 @@
+"""The training loop that the three stages share: AdamW, cosine schedule over wall-clock time, bf16, EMA, resume.
+
+A run folder holds ``state.pt`` (model, EMA, optimiser, time spent: read back as plain tensors only), ``run.json``
+(configuration) and ``losses.csv`` (the loss curve). `composer.train.export` makes the checkpoints that ship from it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import csv
+import json
+import math
+import os
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from composer.models.decoder import Decoder, DecoderConfig
+from composer.train.examples import Batch, Example, collate, crop
+
+WARM_UP_STEPS = 200
+FINAL_RATE = 0.02
+EMA_DECAY = 0.999
+SAVE_EVERY_S = 240.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long and how to train. ``steps`` and ``batch`` size a batch; ``minutes`` of wall-clock time in all."""
+
+    minutes: float
+    batch: int
+    steps: int
+    rate: float = 1.0e-3
+    seed: int = 0
+    device: str = "cpu"
+
+
+@dataclass
+class Progress:
+    """What has been spent so far."""
+
+    step: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+
+
+def add_arguments(parser: argparse.ArgumentParser, minutes: float, batch: int, steps: int) -> None:
+    """The options every stage's command has."""
+    parser.add_argument("songs", type=Path, help="the npz that composer.train.data wrote")
+    parser.add_argument(
+        "-o", "--run", type=Path, required=True, help="run folder; an interrupted run in it goes on"
+    )
+    parser.add_argument("--minutes", type=float, default=minutes)
+    parser.add_argument("--batch", type=int, default=batch)
+    parser.add_argument("--steps", type=int, default=steps, help="tokens in a training crop")
+    parser.add_argument("--rate", type=float, default=1.0e-3)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--tiny", action="store_true", help="a network of a few thousand weights, for tests")
+
+
+def plan_from(args: argparse.Namespace) -> Plan:
+    """The plan that the options ask for."""
+    return Plan(args.minutes, args.batch, args.steps, args.rate, args.seed, args.device)
+
+
+def tiny(config: DecoderConfig) -> DecoderConfig:
+    """The same kind of network with a few thousand weights, for tests."""
+    return replace(config, width=32, layers=2, heads=2, encoder_layers=1)
+
+
+def losses(decoder: Decoder, batch: Batch, device: str) -> list[torch.Tensor]:
+    """Nats of every present attribute of a batch, one tensor an attribute."""
+    memory = batch.memory
+    if device != "cpu":
+        memory = type(memory)(
+            None if memory.tokens is None else memory.tokens.to(device),
+            None if memory.bars is None else memory.bars.to(device),
+            tuple(x.to(device) for x in memory.features), tuple(x.to(device) for x in memory.feature_bars),
+        )  # fmt: skip
+    with torch.autocast(device, torch.bfloat16):
+        hidden = decoder.hidden(
+            batch.previous.to(device), batch.conditions.to(device), batch.bars.to(device), memory
+        )
+        return decoder.heads.losses(hidden.flatten(0, 1), batch.targets.to(device))
+
+
+def train(
+    config: DecoderConfig,
+    plan: Plan,
+    run: Path,
+    training: list[Example],
+    tuning: list[Example],
+    prepare: Callable[[Example, np.random.Generator], Example],
+) -> tuple[Decoder, Progress]:
+    """Train for ``plan.minutes`` in all and return the EMA weights. ``prepare`` makes an example random (conditions
+    dropped, features drawn) each time it is used."""
+    describe(run, config, plan)
+    torch.manual_seed(plan.seed)
+    rng = np.random.default_rng(plan.seed)
+    decoder = Decoder(config).to(plan.device)
+    average = copy.deepcopy(decoder).requires_grad_(False)
+    decayed = [p for p in decoder.parameters() if p.dim() >= 2]
+    plain = [p for p in decoder.parameters() if p.dim() < 2]
+    optimizer = torch.optim.AdamW(
+        [{"params": decayed, "weight_decay": 0.05}, {"params": plain, "weight_decay": 0.0}],
+        plan.rate,
+        betas=(0.9, 0.98),
+    )
+    progress = Progress()
+    state_file = run / "state.pt"
+    if state_file.exists():
+        state = torch.load(state_file, weights_only=True, map_location=plan.device)
+        decoder.load_state_dict(state["model"])
+        average.load_state_dict(state["average"])
+        optimizer.load_state_dict(state["optimizer"])
+        progress = Progress(state["step"], state["tokens"], state["seconds"])
+        rng = np.random.default_rng([plan.seed, progress.step])
+        print(f"goes on from step {progress.step}", file=sys.stderr)
+    budget_s = plan.minutes * 60
+    lengths = np.array([len(example.targets) for example in training], float)
+    started, saved = time.monotonic() - progress.seconds, time.monotonic()
+    curve: list[float] = []
+    while progress.seconds < budget_s:
+        chosen = rng.choice(len(training), plan.batch, p=lengths / lengths.sum())
+        batch = collate([prepare(crop(training[i], plan.steps, config.window, rng), rng) for i in chosen])
+        rate = schedule(progress.step, progress.seconds / budget_s)
+        for group in optimizer.param_groups:
+            group["lr"] = plan.rate * rate
+        loss_sum = torch.stack([part.sum() for part in losses(decoder, batch, plan.device)]).sum()
+        units = int((batch.targets[:, 0] >= 0).sum()) or 1
+        loss = loss_sum / units
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(decoder.parameters(), 1.0)
+        optimizer.step()
+        decay = min(EMA_DECAY, (1 + progress.step) / (10 + progress.step))
+        torch._foreach_lerp_(list(average.parameters()), list(decoder.parameters()), 1 - decay)
+        progress.step += 1
+        progress.tokens += int((batch.targets >= 0).any(1).sum())
+        progress.seconds = time.monotonic() - started
+        curve.append(float(loss.detach()))
+        if progress.step % 100 == 0:
+            _log(run, progress, "training", [float(np.mean(curve[-100:]))])
+            left = (budget_s - progress.seconds) / 60
+            print(
+                f"step {progress.step} loss {np.mean(curve[-100:]):.3f} {left:.0f} min left",
+                file=sys.stderr,
+                flush=True,
+            )
+        if time.monotonic() - saved > SAVE_EVERY_S or progress.seconds >= budget_s:
+            _save(state_file, decoder, average, optimizer, progress)
+            _log(run, progress, "tuning", evaluate(average, tuning[:12], plan))
+            saved = time.monotonic()
+    return average.eval(), progress
+
+
+def describe(run: Path, config: DecoderConfig, plan: Plan) -> None:
+    """Write ``run.json``: what `composer.train.export` must know of a run."""
+    run.mkdir(parents=True, exist_ok=True)
+    content = {"config": json.loads(config.to_json()), "plan": asdict(plan)}
+    (run / "run.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def read_run(run: Path) -> dict:
+    """What `describe` wrote: ``config`` and ``plan``."""
+    return json.loads((run / "run.json").read_text(encoding="utf-8"))
+
+
+def load_average(run: Path) -> tuple[Decoder, Progress]:
+    """The EMA weights of a run folder, ready for inference, and what it has spent."""
+    config = DecoderConfig.from_json(json.dumps(read_run(run)["config"]))
+    state = torch.load(run / "state.pt", weights_only=True, map_location="cpu")
+    decoder = Decoder(config)
+    decoder.load_state_dict(state["average"])
+    return decoder.eval(), Progress(state["step"], state["tokens"], state["seconds"])
+
+
+def schedule(step: int, spent: float) -> float:
+    """Share of the full learning rate: linear warm-up, then a cosine over the share of time ``spent`` (0-1)."""
+    cosine = FINAL_RATE + (1 - FINAL_RATE) * 0.5 * (1 + math.cos(math.pi * min(spent, 1.0)))
+    return cosine * min(1.0, (step + 1) / WARM_UP_STEPS)
+
+
+@torch.no_grad()
+def evaluate(decoder: Decoder, examples: list[Example], plan: Plan) -> list[float]:
+    """Held-out nats of each attribute a place where it is present: the first ``4 * plan.steps`` steps of each song,
+    conditions given."""
+    decoder.eval()
+    totals = np.zeros(len(decoder.config.attributes))
+    counts = np.zeros(len(decoder.config.attributes))
+    for example in examples:
+        whole = crop(example, 4 * plan.steps, decoder.config.window, np.random.default_rng(0))
+        found = losses(decoder, collate([whole]), plan.device)
+        totals += [float(loss.sum()) for loss in found]
+        counts += [loss.numel() for loss in found]
+    return [float(x) for x in totals / np.maximum(counts, 1)]
+
+
+def _log(run: Path, progress: Progress, kind: str, values: list[float]) -> None:
+    with (run / "losses.csv").open("a", newline="") as file:
+        csv.writer(file).writerow(
+            [kind, progress.step, progress.tokens, round(progress.seconds), *(f"{v:.4f}" for v in values)]
+        )
+
+
+def _save(
+    path: Path, decoder: Decoder, average: Decoder, optimizer: torch.optim.Optimizer, progress: Progress
+) -> None:
+    temporary = path.with_suffix(".tmp")
+    torch.save(
+        {"model": decoder.state_dict(), "average": average.state_dict(), "optimizer": optimizer.state_dict(),
+         "step": progress.step, "tokens": progress.tokens, "seconds": progress.seconds},
+        temporary,
+    )  # fmt: skip
+    os.replace(temporary, path)

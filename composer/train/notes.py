@@ -1,0 +1,49 @@
+"""Training of the two note stages, melody and accompaniment: the same network and loop, another track."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from composer.models.decoder import DecoderConfig
+from composer.tokens import notes as note_tokens
+from composer.train import loop
+from composer.train.data import load_songs, split_of
+from composer.train.examples import Example, drop_note_conditions, note_example
+
+STAGES = ("melody", "accompaniment")
+CONFIG = DecoderConfig(
+    attributes=tuple(note_tokens.ATTRIBUTES.values()),
+    conditions=tuple(note_tokens.CONDITIONS.values()),
+    memory=tuple(note_tokens.MEMORY.values()),
+    width=256, layers=5, heads=4, encoder_layers=1, cross_every=2,
+)  # fmt: skip
+CONFIGS = {"melody": replace(CONFIG, layers=4), "accompaniment": CONFIG}
+
+
+def examples(songs: Path, stage: str) -> dict[str, list[Example]]:
+    """Whole songs of every split, for a stage."""
+    found: dict[str, list[Example]] = {"training": [], "tuning": [], "held-out": []}
+    for song in load_songs(songs):
+        found[split_of(int(song.meta[0]))].append(note_example(song, STAGES.index(stage)))
+    return found
+
+
+def prepare(example: Example, rng: np.random.Generator) -> Example:
+    """An example with conditions withheld at random."""
+    return replace(example, conditions=drop_note_conditions(example.conditions, rng))
+
+
+def main(stage: str) -> None:
+    """Command line of a note stage."""
+    parser = argparse.ArgumentParser(description=f"Train the {stage} stage.")
+    loop.add_arguments(
+        parser, minutes=60, batch=4 if stage == "melody" else 2, steps=512 if stage == "melody" else 1024
+    )
+    args = parser.parse_args()
+    data = examples(args.songs, stage)
+    config = loop.tiny(CONFIGS[stage]) if args.tiny else CONFIGS[stage]
+    loop.train(config, loop.plan_from(args), args.run, data["training"], data["tuning"], prepare)
