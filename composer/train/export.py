@@ -183,7 +183,7 @@ def main() -> None:
                          "seed": plan.seed, "rate": plan.rate, "batch": plan.batch, "crop": plan.steps,
                          "weights": "EMA 0.999, stored as float16"},
             "held-out nats": {**{name: round(value, 4) for name, value in zip(names, nats, strict=True)}},
-            "pieces": {"count": len(pieces), "frames": "bars, tempi and moods of tuning songs; plans, chords, melody and accompaniment generated; no picture",
+            "pieces": {"count": len(pieces), "frames": "bars, tempi and moods of tuning songs; all else generated; no picture",
                        "statistics": table, "accompaniment notes on chord tones": shares},
         }  # fmt: skip
         save_checkpoint(decoder, args.output / WEIGHTS[stage].name, card)
