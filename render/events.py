@@ -57,6 +57,11 @@ class Part:
         return self.channel == DRUM_CHANNEL
 
     @property
+    def columns(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """``status``, ``data1`` and ``data2``."""
+        return self.status, self.data1, self.data2
+
+    @property
     def note_count(self) -> int:
         """How many notes begin."""
         return int(np.count_nonzero(self.status == smf.NOTE_ON))

@@ -102,8 +102,8 @@ def true_peak_dbtp(audio: Audio) -> float:
 def limit(audio: Audio, ceiling_dbtp: float = CEILING_DBTP) -> tuple[Audio, float]:
     """Keep the true peak under ``ceiling_dbtp``; also returns the deepest gain reduction in dB.
 
-    Look-ahead limiter: the gain each sample needs, its minimum over the look-ahead on both sides, smoothed by a Hann
-    window as long, so the gain is never above what a peak needs and moves without steps. The same gain for all channels.
+    Look-ahead limiter: the gain each sample needs, its minimum over the look-ahead on both sides, smoothed by a
+    Hann window as long, so the gain is never above what a peak needs and moves without steps. All channels share it.
     """
     ceiling = 10 ** (ceiling_dbtp / 20)
     reach = round(_LOOK_AHEAD_S * audio.sample_rate)

@@ -149,7 +149,8 @@ def _scan(path: Path, source) -> Movie:
     if not videos:
         raise BadInput(f"{path}: has no video stream; give a file with moving pictures, not only sound")
     stream = videos[0]
-    raw, shown = [], []
+    raw: list[tuple[int | None, int | None, int]] = []
+    shown: list[tuple[bool, bool]] = []
     for packet in picture_packets(source, stream.index):
         if len(raw) >= _MAX_PACKETS:
             raise BadInput(f"{path}: more than {_MAX_PACKETS} pictures; cut it into parts")
@@ -212,10 +213,10 @@ def _repaired(raw: list[tuple[int | None, int | None, int]], step: int) -> tuple
         time = pts if pts is not None else dts if dts is not None else previous + step
         shown.append(time)
         previous = time if duration <= 0 else time + duration - step
-    decoded = [dts for _, dts, _ in raw]
-    rising = all(a is not None and b is not None and a < b for a, b in itertools.pairwise(decoded))
-    if rising and None not in decoded and all(d <= p for d, p in zip(decoded, shown, strict=True)):
-        return [PacketTimes(p, d) for p, d in zip(shown, decoded, strict=True) if d is not None], False
+    decoded = [dts for _, dts, _ in raw if dts is not None]
+    rising = all(a < b for a, b in itertools.pairwise(decoded))
+    if rising and len(decoded) == len(shown) and all(d <= p for d, p in zip(decoded, shown, strict=True)):
+        return [PacketTimes(p, d) for p, d in zip(shown, decoded, strict=True)], False
     rebuilt: list[int] = []
     for time in sorted(shown):
         rebuilt.append(time if not rebuilt else max(time, rebuilt[-1] + 1))

@@ -176,6 +176,8 @@ def _picture_stream(sink, template, plan: _Plan):
         stream = sink.add_stream("libvpx-vp9", rate=template.average_rate or 25)
         stream.width, stream.height, stream.pix_fmt = template.width, template.height, "yuv420p"
         stream.time_base = stream.codec_context.time_base = template.time_base
+        if template.sample_aspect_ratio:
+            stream.codec_context.sample_aspect_ratio = template.sample_aspect_ratio
     else:
         stream = sink.add_stream_from_template(template, opaque=True)
     stream.disposition = av.stream.Disposition.default

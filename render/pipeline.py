@@ -1,7 +1,7 @@
 """From a MIDI file to mastered audio and stems: the rungs of the renderer, joined.
 
-``read_performance`` -> ``synthesize`` -> ``master`` -> ``write_wav`` / ``write_stems`` -> ``mux``: each can be called on
-its own. Stems carry the same gain as the mix but no limiter, so they sum to the mix wherever the limiter was not needed.
+``read_performance`` -> ``synthesize`` -> ``master`` -> ``write_wav`` / ``write_stems`` -> ``mux``: each can be called
+on its own. Stems carry the same gain as the mix but no limiter, so they sum to the mix where no limiter was needed.
 """
 
 from __future__ import annotations

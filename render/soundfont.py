@@ -49,15 +49,16 @@ SYSTEM_FOLDERS = (
     "/opt/local/share/soundfonts",
     "/Library/Audio/Sounds/Banks",
 )
-_LAST_RESORTS = ("VintageDreamsWaves-v2.sf2",)  # comes with Homebrew's fluid-synth; it is no General MIDI set
+# No General MIDI sets: what comes with Homebrew's fluid-synth, and the Roland extensions to FluidR3_GM.
+_LAST_RESORTS = ("VintageDreamsWaves-v2.sf2", "FluidR3_GS.sf2")
 _PRESET_HEADER_BYTES, _SAMPLE_HEADER_BYTES = 38, 46
 
 
 def find_soundfont(explicit: Path | None = None, environment: Mapping[str, str] | None = None) -> Path:
     """The SoundFont to use, checked: ``explicit``, then $FRAMESCORE_SOUNDFONT, then the best one found.
 
-    Own files in the ``soundfonts`` folders (the repository's, ``~/.local/share/soundfonts``, ``~/.local/share/sounds/sf2``,
-    ``~/Library/Audio/Sounds/Banks``) come before the system's. Raises BadInput if a named file is missing or damaged,
+    Own files (in the repository's ``soundfonts``, ``~/.local/share/soundfonts``, ``~/.local/share/sounds/sf2``,
+    ``~/Library/Audio/Sounds/Banks``) come before the system's. Raises BadInput if the file is missing or damaged,
     NotInstalled if there is none.
     """
     environment = os.environ if environment is None else environment

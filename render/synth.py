@@ -1,8 +1,8 @@
 """FluidSynth in a guarded child process: a `Performance` in, one `Audio` a stem out.
 
 The child (`render.synth_worker`) has limits on wall-clock time, processor time, memory and file size, and a private
-folder; what it wrote is checked here, because FluidSynth reports success without a SoundFont, with a broken one and on a
-full disk. Every part has a synthesizer channel of its own, so a file may hold up to 256 instruments. Stems
+folder; what it wrote is checked here, because FluidSynth reports success without a SoundFont, with a broken one and
+on a full disk. Every part has a synthesizer channel of its own, so a file may hold up to 256 instruments. Stems
 come from one run in which every part has its own bus and effects, so they sum to the mix.
 """
 
@@ -25,6 +25,7 @@ import numpy as np
 from render.audio import SAMPLE_RATE, Audio
 from render.errors import BadInput, NotInstalled, OutOfResources
 from render.events import Part, Performance
+from render.smf import NOTE_ON
 from render.soundfont import INSTALL_HINT, check_soundfont
 from render.synth_worker import EVENTS_FILE, GRID_FRAMES, JOB_FILE, MAX_BUSES, RESULT_FILE, stem_file
 
@@ -33,7 +34,10 @@ _POLL_S = 0.02
 _STEREO_FRAME_BYTES = 8
 _FADE_S = 0.05
 _READ_FRAMES = 1 << 18
-_LIBRARY_HINT = "run `sh soundfonts/install.sh` (Debian/Ubuntu: apt-get install libfluidsynth3, macOS: brew install fluid-synth)"
+_LIBRARY_HINT = (
+    "run `sh soundfonts/install.sh` "
+    "(Debian/Ubuntu: apt-get install libfluidsynth3, macOS: brew install fluid-synth)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,7 @@ class SynthLimits:
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """Reverb and chorus of the whole ensemble, and how much each part sends unless its MIDI says otherwise (CC91, CC93).
+    """Reverb and chorus of the ensemble, and how much each part sends unless its MIDI says otherwise (CC91, CC93).
 
     Sizes, damping, width and level as FluidSynth defines them (0-1); sends 0-127.
     """
@@ -124,8 +128,9 @@ def synthesize(
             f"the sound would take {size / 2**30:.1f} GiB of memory; render it in parts, or without stems"
         )
     wall_s = limits.wall_s + limits.wall_per_audio_s * frames / sample_rate
+    font_name = "font" + soundfont.suffix
     job = {
-        "soundfont": "font" + soundfont.suffix,
+        "soundfont": font_name,
         "sample_rate": sample_rate,
         "frames": frames,
         "gain": gain,
@@ -154,10 +159,10 @@ def synthesize(
     }
     with tempfile.TemporaryDirectory(prefix="framescore-") as name:
         folder = Path(name)
-        (folder / job["soundfont"]).symlink_to(soundfont.resolve())
+        (folder / font_name).symlink_to(soundfont.resolve())
         try:
             (folder / JOB_FILE).write_text(json.dumps(job), encoding="utf-8")
-            np.savez(folder / EVENTS_FILE, **_event_columns(performance.parts, sample_rate))
+            np.save(folder / EVENTS_FILE, _event_rows(performance.parts, sample_rate))
         except OSError as error:
             raise OutOfResources(
                 f"the temporary folder is unusable ({error.strerror}); free disk space"
@@ -180,19 +185,19 @@ class _Outcome:
     words: str
 
 
-def _event_columns(parts: Sequence[Part], sample_rate: int) -> dict[str, np.ndarray]:
-    """All events in order of time, as columns; frames on FluidSynth's 64-sample grid."""
-    times = np.concatenate([part.time_s for part in parts])
-    frame = np.round(times * sample_rate / GRID_FRAMES).astype(np.int64) * GRID_FRAMES
-    order = np.argsort(frame, kind="stable")
-    columns = {
-        "frame": frame,
-        "part": np.repeat(np.arange(len(parts)), [len(part.time_s) for part in parts]),
-        "status": np.concatenate([part.status for part in parts]),
-        "data1": np.concatenate([part.data1 for part in parts]),
-        "data2": np.concatenate([part.data2 for part in parts]),
-    }
-    return {name: column[order] for name, column in columns.items()}
+def _event_rows(parts: Sequence[Part], sample_rate: int) -> np.ndarray:
+    """All events in order of time: (events, 5) int64 of frame (on the 64-sample grid), part, status, data1, data2."""
+    tables = [
+        np.stack([_on_grid(part.time_s, sample_rate), np.full(len(part.time_s), i), *part.columns], axis=1)
+        for i, part in enumerate(parts)
+    ]
+    rows = np.concatenate(tables).astype(np.int64)
+    return rows[np.argsort(rows[:, 0], kind="stable")]
+
+
+def _on_grid(time_s: np.ndarray, sample_rate: int) -> np.ndarray:
+    """Seconds to samples, rounded to FluidSynth's blocks: (n,) int64."""
+    return np.round(time_s * sample_rate / GRID_FRAMES).astype(np.int64) * GRID_FRAMES
 
 
 def _run(folder: Path, wall_s: float, size: int, progress: Callable[[float], None] | None) -> _Outcome:
@@ -307,8 +312,13 @@ def _checked(audio: dict[str, Audio], performance: Performance, soundfont: Path)
     """Refuse a silent result; name silent stems."""
     silent = [name for name, sound in audio.items() if sound.peak < SILENCE]
     if len(silent) == len(audio):
+        length_s = next(iter(audio.values())).duration_s
+        starts = [part.time_s[part.status == NOTE_ON] for part in performance.parts]
+        sounding = sum(int(np.count_nonzero(start < length_s)) for start in starts)
+        if sounding == 0:
+            raise BadInput(f"no note begins in the {length_s:.1f} s to be rendered; ask for a longer piece")
         raise BadInput(
-            f"{soundfont}: {performance.note_count} notes were played but nothing sounds; "
-            "the SoundFont lacks the instruments, or volume (CC7, CC11) is 0 in the MIDI file"
+            f"{soundfont}: {sounding} notes were played but nothing sounds; the SoundFont lacks the instruments, "
+            "or volume (CC7, CC11) is 0 in the MIDI file: name another SoundFont, or mend the file"
         )
     return Synthesis(audio, tuple(f"{name} is silent" for name in silent))

@@ -1,9 +1,9 @@
 """The child process that runs FluidSynth: ``python -m render.synth_worker JOB_DIR``.
 
-It reads ``job.json`` and ``events.npz`` from the job folder, limits its own time, memory and file size, renders block
+It reads ``job.json`` and ``events.npy`` from the job folder, limits its own time, memory and file size, renders block
 by block exactly the samples the job asks for, and writes raw interleaved float32 files. How it went stands in
-``result.json``; the exit code and FluidSynth's own output are not trusted by the parent. FluidSynth computes in blocks of
-64 samples, so events fall on multiples of 64 (1.3 ms at 48 kHz).
+``result.json``; the parent trusts neither the exit code nor FluidSynth's own output. FluidSynth computes in blocks
+of 64 samples, so events fall on multiples of 64 (1.3 ms at 48 kHz).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-JOB_FILE, EVENTS_FILE, RESULT_FILE = "job.json", "events.npz", "result.json"
+JOB_FILE, EVENTS_FILE, RESULT_FILE = "job.json", "events.npy", "result.json"
 GRID_FRAMES = 64
 MAX_BUSES = 128
 _BLOCK_FRAMES = 4096
@@ -124,8 +124,7 @@ def main(folder: Path) -> int:
         job = json.loads((folder / JOB_FILE).read_text(encoding="utf-8"))
         fluidsynth = _import_fluidsynth()
         _limit_resources(job)
-        with np.load(folder / EVENTS_FILE, allow_pickle=False) as arrays:
-            events = {name: arrays[name] for name in arrays.files}
+        events = np.load(folder / EVENTS_FILE, allow_pickle=False)
         _render(_Engine(fluidsynth, job), job, events, folder, parent)
         result = {"error": ""}
     except _JobError as error:
@@ -174,13 +173,12 @@ def _limit_resources(job: dict) -> None:
         resource.setrlimit(kind, (soft, hard))
 
 
-def _render(engine: _Engine, job: dict, events: dict[str, np.ndarray], folder: Path, parent: int) -> None:
+def _render(engine: _Engine, job: dict, events: np.ndarray, folder: Path, parent: int) -> None:
     """Render every part at once and add the buses up to stems, one file a stem."""
     for channel, part in enumerate(job["parts"]):
         send = job["drum_reverb_send"] if part["is_drums"] else job["reverb_send"]
         engine.prepare(channel, is_drums=part["is_drums"], reverb_send=send, chorus_send=job["chorus_send"])
-    starts = events["frame"].tolist()
-    rows = np.stack([events[name] for name in ("part", "status", "data1", "data2")], axis=1).tolist()
+    starts, rows = events[:, 0].tolist(), events[:, 1:].tolist()
     total, position, cursor = int(job["frames"]), 0, 0
     with ExitStack() as stack:
         files = [stack.enter_context((folder / stem_file(i)).open("wb")) for i in range(len(job["stems"]))]
