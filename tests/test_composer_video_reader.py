@@ -131,11 +131,13 @@ def test_damaged_films_are_read_or_refused(tmp_path):
         for spot in rng.integers(0, len(data), rng.integers(1, 40)):
             data[spot] = rng.integers(0, 256)
         path.write_bytes(bytes(data))
+        refusal = ""
         try:
             frames, info = read(path)
         except BadInput as error:
-            assert "\n" not in str(error)
-        else:
+            refusal = str(error)
+        assert "\n" not in refusal
+        if not refusal:
             assert len(frames) == info.frame_count > 0
             assert all(np.diff([frame.time_s for frame in frames]) > 0)
 

@@ -49,7 +49,7 @@ def draw_animatic(path: Path, duration_s: float = DEFAULT_DURATION_S) -> None:
         raise ValueError(f"duration_s is {duration_s}; it must be {DURATIONS_S[0]} to {DURATIONS_S[1]}")
     encoder = next((name for name in ENCODERS if name in av.codec.codecs_available), None)
     if encoder is None:
-        raise NotInstalled(f"PyAV has no encoder {' or '.join(ENCODERS)}; pip install --force-reinstall av")
+        raise NotInstalled(f"PyAV has none of {ENCODERS}; pip install --force-reinstall av")
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".mp4")
         os.close(handle)

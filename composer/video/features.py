@@ -84,8 +84,9 @@ class VideoFeatures:
             raise ValueError(f"duration_s is {self.duration_s}; it must be above 0")
         if not (np.isfinite(self.frame_rate) and self.frame_rate > 0):
             raise ValueError(f"frame_rate is {self.frame_rate}; it must be above 0")
-        if min(self.frame_count, self.width, self.height) < 1:
-            raise ValueError(f"{self.frame_count} frames of {self.width}x{self.height}: none may be below 1")
+        for name in ("frame_count", "width", "height"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")
         for times_name, companions in _COMPANIONS.items():
             times = getattr(self, times_name)
             if times.ndim != 1 or (np.diff(times) < 0).any():

@@ -9,8 +9,8 @@ A candidate is settled ``FLASH_S`` later, against thumbnails of the pictures aro
 
 - It is a flash, not a cut, where the picture returns within ``FLASH_S`` to what it was before; the return is
   none either. (A shot shorter than that between two halves of another one is taken for a flash too.)
-- It is movement, not a cut, where another step within ``NEIGHBOUR_S`` that is no candidate is nearly as
-  large, as in animation whose drawings last several pictures.
+- It is movement, not a cut, where another step within ``NEIGHBOUR_S`` is nearly as large: one that is no
+  candidate itself, or ``MOVEMENT_STEPS`` that are, as in animation whose drawings last several pictures.
 - It is a blemish or a change of light, not a cut, where the step is below ``MIN_STEP_SHARE`` of the
   brightness.
 - Of cuts closer than ``MIN_SHOT_S`` the strongest stays.
@@ -31,8 +31,9 @@ FLASH_S = 0.4
 FLASH_RETURN = (
     0.35  # of the change over the candidate: less than this to the picture before means it came back
 )
-NEIGHBOUR_S = 0.25
-STANDS_OUT = 1.5  # times the largest other step nearby
+NEIGHBOUR_S = 0.27
+MOVEMENT_STEPS = 2  # so many other candidates nearby are a movement too
+STANDS_OUT = 1.5  # times the other steps nearby
 MIN_STEP_SHARE = 0.15
 MIN_STEP = 3.0  # of 255; coding noise in black pictures
 MIN_SHOT_S = 0.2
@@ -117,12 +118,14 @@ class ShotController:
             if _difference(later.thumbnail, before.thumbnail) < FLASH_RETURN * first.step:
                 self._flash_over_s = later.time_s
                 return
-        others = [
-            seen.step
+        rivals = [
+            seen.number in self._named
             for seen in self._recent
-            if abs(seen.time_s - first.time_s) <= NEIGHBOUR_S and seen.number not in self._named
+            if abs(seen.time_s - first.time_s) <= NEIGHBOUR_S
+            and seen is not first
+            and STANDS_OUT * seen.step > first.step
         ]
-        if first.step < STANDS_OUT * max(others, default=0.0):
+        if not all(rivals) or len(rivals) >= MOVEMENT_STEPS:
             return
         self._cuts.append(Cut(first.time_s, min(1.0, first.step / FULL_STRENGTH)))
 
