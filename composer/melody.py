@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -59,7 +60,7 @@ def _closing(form: Form, harmony: Harmony) -> dict[int, np.ndarray]:
 def _monophonic(notes: tuple[Note, ...]) -> tuple[Note, ...]:
     """Cut every note where the next begins."""
     cut = []
-    for note, following in zip(notes, (*notes[1:], None), strict=True):
+    for note, following in zip_longest(notes, notes[1:]):
         length = note.duration_beats
         if following is not None:
             length = min(length, following.onset_beats - note.onset_beats)

@@ -1,4 +1,6 @@
-"""The training loop that the three stages share: AdamW, cosine schedule over wall-clock time, bf16, EMA, resume.
+"""The training loop that the three stages share: AdamW, cosine schedule over processor time, bf16, EMA, resume.
+
+The budget is processor time, so that a machine that is busy with other work slows training but does not spoil it.
 
 A run folder holds ``state.pt`` (model, EMA, optimiser, time spent: read back as plain tensors only), ``run.json``
 (configuration) and ``losses.csv`` (the loss curve). `composer.train.export` makes the checkpoints that ship from it.
@@ -32,7 +34,7 @@ SAVE_EVERY_S = 240.0
 
 @dataclass(frozen=True)
 class Plan:
-    """How long and how to train. ``steps`` and ``batch`` size a batch; ``minutes`` of wall-clock time in all."""
+    """How long and how to train. ``steps`` and ``batch`` size a batch; ``minutes`` of processor time in all."""
 
     minutes: float
     batch: int
@@ -57,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser, minutes: float, batch: int, s
     parser.add_argument(
         "-o", "--run", type=Path, required=True, help="run folder; an interrupted run in it goes on"
     )
-    parser.add_argument("--minutes", type=float, default=minutes)
+    parser.add_argument("--minutes", type=float, default=minutes, help="processor minutes in all")
     parser.add_argument("--batch", type=int, default=batch)
     parser.add_argument("--steps", type=int, default=steps, help="tokens in a training crop")
     parser.add_argument("--rate", type=float, default=1.0e-3)
@@ -126,7 +128,7 @@ def train(
         print(f"goes on from step {progress.step}", file=sys.stderr)
     budget_s = plan.minutes * 60
     lengths = np.array([len(example.targets) for example in training], float)
-    started, saved = time.monotonic() - progress.seconds, time.monotonic()
+    started, saved = time.process_time() - progress.seconds, time.monotonic()
     curve: list[float] = []
     while progress.seconds < budget_s:
         chosen = rng.choice(len(training), plan.batch, p=lengths / lengths.sum())
@@ -145,7 +147,7 @@ def train(
         torch._foreach_lerp_(list(average.parameters()), list(decoder.parameters()), 1 - decay)
         progress.step += 1
         progress.tokens += int((batch.targets >= 0).any(1).sum())
-        progress.seconds = time.monotonic() - started
+        progress.seconds = time.process_time() - started
         curve.append(float(loss.detach()))
         if progress.step % 100 == 0:
             _log(run, progress, "training", [float(np.mean(curve[-100:]))])

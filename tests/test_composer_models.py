@@ -1,0 +1,143 @@
+"""The networks: the recurrent form agrees with the chunked one, cost a token is constant, memory stays in its window."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+
+from composer.errors import BadInput, NotInstalled
+from composer.models.checkpoint import card_path, load_checkpoint, save_checkpoint
+from composer.models.decoder import IGNORED, Decoder, DecoderConfig, Memory
+from composer.models.sampling import Stepper, draw, nucleus
+
+CONFIG = DecoderConfig((5, 9), (4, 7), memory=(6, 3), width=32, layers=4, heads=2, encoder_layers=1)
+
+
+def make_decoder(seed: int = 0, config: DecoderConfig = CONFIG) -> Decoder:
+    torch.manual_seed(seed)
+    decoder = Decoder(config)
+    for layer in decoder.layers:
+        torch.nn.init.normal_(layer.condition.weight, std=0.1)
+    return decoder.eval()
+
+
+def make_inputs(steps: int, memory: int, bars: int, config: DecoderConfig = CONFIG):
+    def ids(sizes: tuple[int, ...], length: int) -> torch.Tensor:
+        return torch.stack([torch.randint(0, size + 1, (1, length)) for size in sizes], -1)
+
+    at = torch.arange(steps) * bars // steps
+    memory_at = torch.arange(memory) * bars // memory
+    return (
+        ids(config.attributes, steps),
+        ids(config.conditions, steps),
+        at[None],
+        Memory(ids(config.memory, memory), memory_at[None]),
+    )
+
+
+@pytest.mark.parametrize("steps", [1, 127, 128, 300])
+def test_one_step_at_a_time_gives_what_whole_sequences_give(steps):
+    decoder = make_decoder()
+    previous, conditions, bars, memory = make_inputs(steps, 60, min(steps, 20))
+    with torch.no_grad():
+        whole = decoder.hidden(previous, conditions, bars, memory)
+    stepper = Stepper(decoder, memory)
+    stepped = [stepper.step(previous[:, t], conditions[:, t], int(bars[0, t])) for t in range(steps)]
+    assert torch.allclose(whole, torch.stack(stepped, 1), atol=2e-5)
+
+
+def test_the_state_does_not_grow():
+    decoder = make_decoder()
+    previous, conditions, bars, memory = make_inputs(400, 60, 20)
+    stepper = Stepper(decoder, memory)
+    sizes = set()
+    for t in range(400):
+        stepper.step(previous[:, t], conditions[:, t], int(bars[0, t]))
+        sizes.add(sum(state.numel() for state in stepper.states))
+    assert len(sizes) == 1
+
+
+def test_memory_outside_the_window_does_not_matter():
+    config = DecoderConfig((5, 9), (4, 7), memory=(6, 3), width=32, layers=2, heads=2, encoder_layers=0)
+    decoder = make_decoder(1, config)
+    previous, conditions, bars, memory = make_inputs(40, 40, 20, config)
+    with torch.no_grad():
+        before = decoder.hidden(previous, conditions, bars, memory)
+        far = (memory.bars > 11)[..., None]
+        changed = Memory(torch.where(far, (memory.tokens + 1) % 4, memory.tokens), memory.bars)
+        after = decoder.hidden(previous, conditions, bars, changed)
+    assert torch.equal(before[:, :20], after[:, :20])  # bars 0-9 see as far as bar 10
+    assert not torch.allclose(before[:, 30:], after[:, 30:])
+
+
+def test_losses_count_present_attributes_only():
+    decoder = make_decoder()
+    hidden = torch.randn(6, 32)
+    targets = torch.tensor([[0, 1], [1, IGNORED], [IGNORED, IGNORED], [4, 8], [2, IGNORED], [3, 0]])
+    assert [len(loss) for loss in decoder.heads.losses(hidden, targets)] == [5, 3]
+
+
+def test_nucleus_keeps_the_smallest_set_that_reaches_p():
+    logits = torch.log(torch.tensor([[0.5, 0.3, 0.15, 0.05]]))
+    assert torch.isfinite(nucleus(logits, 0.79)).tolist() == [[True, True, False, False]]
+    assert torch.isfinite(nucleus(logits, 0.01)).tolist() == [[True, False, False, False]]
+    assert torch.isfinite(nucleus(logits, 1.0)).all()
+
+
+def test_drawing_is_seeded_and_never_takes_what_is_masked():
+    logits = torch.tensor([[0.0, float("-inf"), 0.0]]).expand(64, 3)
+    first = draw(logits, torch.Generator().manual_seed(3))
+    assert torch.equal(first, draw(logits, torch.Generator().manual_seed(3)))
+    assert set(first.tolist()) == {0, 2}
+
+
+def test_config_refuses_an_unknown_key():
+    with pytest.raises(TypeError):
+        DecoderConfig.from_json('{"attributes": [1], "conditions": [1], "depth": 3}')
+
+
+def test_checkpoint_round_trip(tmp_path):
+    decoder = make_decoder()
+    weights = tmp_path / "net.safetensors"
+    save_checkpoint(decoder, weights, {"stage": "test"})
+    loaded = load_checkpoint(weights)
+    assert loaded.card["stage"] == "test"
+    for name, tensor in loaded.decoder.state_dict().items():
+        assert torch.allclose(tensor, decoder.state_dict()[name], atol=1e-3), name
+
+
+@pytest.mark.parametrize(
+    "damage", ["truncated", "pickle", "other bytes", "card", "unknown key", "other shape"]
+)
+def test_damaged_checkpoints_are_refused_in_one_line(tmp_path, damage):
+    weights = tmp_path / "net.safetensors"
+    save_checkpoint(make_decoder(), weights, {})
+    card = json.loads(card_path(weights).read_text())
+    content = weights.read_bytes()
+    if damage == "truncated":
+        content = content[: len(content) // 2]
+    elif damage == "pickle":
+        torch.save({"weight": torch.zeros(3)}, weights)
+        content = weights.read_bytes()
+    elif damage == "other bytes":
+        content = content[:-4] + b"\0\1\2\3"
+    weights.write_bytes(content)
+    if damage in ("truncated", "pickle"):  # even where the card agrees with the damaged file
+        import hashlib
+
+        card["sha256"] = hashlib.sha256(content).hexdigest()
+    elif damage == "unknown key":
+        card["config"]["depth"] = 3
+    elif damage == "other shape":
+        card["config"]["width"] = 64
+    card_path(weights).write_text("{" if damage == "card" else json.dumps(card))
+    with pytest.raises(BadInput) as error:
+        load_checkpoint(weights)
+    assert "\n" not in str(error.value)
+
+
+def test_a_missing_checkpoint_is_not_installed(tmp_path):
+    with pytest.raises(NotInstalled):
+        load_checkpoint(tmp_path / "none.safetensors")
