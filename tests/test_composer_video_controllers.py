@@ -24,7 +24,7 @@ def reference_histogram(rgb):
     return np.array(planes) / np.sum(planes)
 
 
-@pytest.mark.parametrize("shape", [(40, 40), (16, 24), (3, 5), (1, 1)])
+@pytest.mark.parametrize("shape", [(32, 32), (16, 24), (3, 5), (1, 1)])
 def test_histogram_is_the_published_one(shape):
     rgb = np.random.default_rng(3).integers(0, 256, (*shape, 3)).astype(np.uint8)
     histogram = log_chroma_histogram(rgb)

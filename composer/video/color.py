@@ -18,7 +18,7 @@ from composer.video.features import HISTOGRAM_BINS
 KERNEL_WIDTH = 0.02  # sigma
 LOG_CHROMA_BOUND = 3.0
 EPSILON = 1e-6
-HISTOGRAM_SIDE_PX = 40  # the picture is averaged down to at most so many pixels a side
+HISTOGRAM_SIDE_PX = 32  # the picture is averaged down to at most so many pixels a side
 BLOCK_PIXELS = (
     64  # blocks so small that BLAS keeps to one thread: more threads cost more here than they bring
 )

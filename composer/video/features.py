@@ -105,7 +105,7 @@ class VideoFeatures:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
         try:
             with os.fdopen(handle, "wb") as file:
-                np.savez_compressed(file, header=np.array(header), **{n: getattr(self, n) for n in _ARRAYS})
+                np.savez(file, header=np.array(header), **{n: getattr(self, n) for n in _ARRAYS})
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(temporary, path)

@@ -8,7 +8,10 @@ only: from a local file, or once from the hub; ``offline`` forbids the network.
 from __future__ import annotations
 
 import json
+import sys
+import urllib.request
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,7 @@ INTERVAL_S = 1.0
 BATCH = 8
 SCORE_SCALE = 100.0
 HUB_FILE = "open_clip_model.safetensors"
+HUB_PATIENCE_S = 5.0
 PREFERRED_TAGS = ("laion2b_s34b_b79k", "laion2b_s32b_b79k", "laion2b_s34b_b88k", "datacomp_xl_s13b_b90k")
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
@@ -216,21 +220,32 @@ def _default_tag(tags: list[str]) -> str:
 
 
 def _from_hub(source: ClipSource, repository: str) -> Path:
-    """Path of the weights in the hub's folder, fetched if that is allowed."""
+    """Path of the weights in the hub's folder; fetched only where they are not there and it is allowed."""
     import huggingface_hub
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     remedy = "fetch them once with the network on, or name a safetensors file with --clip-weights"
+    repository = repository.strip("/")
     if not repository:
-        raise NotInstalled(f"no weights of CLIP {source.model} on the hub; name a safetensors file")
+        raise NotInstalled(f"no weights of CLIP {source.model} on the hub; name a file with --clip-weights")
     try:
-        found = huggingface_hub.hf_hub_download(
-            repository.strip("/"), HUB_FILE, local_files_only=source.offline, etag_timeout=5.0
-        )
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
-        why = "not here and the network is forbidden" if source.offline else "not here and cannot be fetched"
-        raise NotInstalled(f"weights of CLIP {source.model} are {why}; {remedy}") from error
-    return Path(found)
+        return Path(huggingface_hub.hf_hub_download(repository, HUB_FILE, local_files_only=True))
+    except (LocalEntryNotFoundError, HFValidationError, OSError) as error:
+        if source.offline:
+            raise NotInstalled(
+                f"weights of CLIP {source.model} are not here and the network is forbidden; {remedy}"
+            ) from error
+    # A look of a few seconds first: the hub's own client tries half a minute where there is no network.
+    address = huggingface_hub.hf_hub_url(repository, HUB_FILE)
+    transport = tuple(sys.modules[name].HTTPError for name in ("httpx", "httpx2") if name in sys.modules)
+    try:
+        with urllib.request.urlopen(urllib.request.Request(address, method="HEAD"), timeout=HUB_PATIENCE_S):
+            pass
+        return Path(huggingface_hub.hf_hub_download(repository, HUB_FILE))
+    except (HfHubHTTPError, LocalEntryNotFoundError, HTTPException, OSError, ValueError, *transport) as error:
+        raise NotInstalled(
+            f"weights of CLIP {source.model} are not here and cannot be fetched; {remedy}"
+        ) from error
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:
