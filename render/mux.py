@@ -2,9 +2,9 @@
 
 Convention: the music starts with the first picture shown, wherever the file puts that on its timeline; the
 distance between picture and original sound stays as it was. The result is MP4 (ISO 14496-12). Codecs for which MP4
-has no name are written with QuickTime's wider table into the same structure, VP8 as ``vp08`` (VP Codec ISO Media File
-Format Binding 1.0); only what neither can hold becomes ``<name>.scored.mkv``. Every result is read back and compared
-with the source, packet by packet, before it appears under its name.
+has no name are written with QuickTime's wider table into the same structure, VP8 as ``vp08`` (VP Codec ISO Media
+File Format Binding 1.0); only what neither can hold becomes ``<name>.scored.mkv``, or ``.nut``, which holds anything.
+Every result is read back and compared with the source, packet by packet, before it appears under its name.
 """
 
 from __future__ import annotations
@@ -76,9 +76,7 @@ def mux(video: Path, music: Path, out: Path, *, duck: bool = False) -> MuxReport
         sound = duck_under(sound, movie)
     refusals = []
     for plan in _plans(movie):
-        target = (
-            out if plan.suffix == ".mp4" else out.with_name(f"{out.stem.removesuffix('.scored')}.scored.mkv")
-        )
+        target = out if plan.suffix == ".mp4" else _named_otherwise(out, plan.suffix)
         try:
             with replacing(target) as partial:
                 tracks, notes = _write(movie, sound, partial, plan)
@@ -96,9 +94,7 @@ def mux(video: Path, music: Path, out: Path, *, duck: bool = False) -> MuxReport
             original_tracks=tracks,
             warnings=(*movie.warnings, *notes, *_container_warnings(movie, plan, target)),
         )
-    raise BadInput(
-        f"{video}: no container takes this video as it is ({'; '.join(refusals)}); convert it to H.264"
-    )
+    raise BadInput(f"{video}: no container takes this video as it is ({refusals[-1]}); convert it to H.264")
 
 
 def _plans(movie: Movie) -> list[_Plan]:
@@ -112,13 +108,23 @@ def _plans(movie: Movie) -> list[_Plan]:
     quicktime = _Plan(
         "mp4 with a QuickTime codec name", "mov", ".mp4", options, _MP4_SOUND - {"opus", "flac"}
     )
-    return [first, quicktime, _Plan("matroska", "matroska", ".mkv", {}, _MATROSKA_SOUND)]
+    return [
+        first,
+        quicktime,
+        _Plan("matroska", "matroska", ".mkv", {}, _MATROSKA_SOUND),
+        _Plan("nut", "nut", ".nut", {}, _MATROSKA_SOUND),
+    ]
+
+
+def _named_otherwise(out: Path, suffix: str) -> Path:
+    """``<name>.scored`` with another container's ending, beside ``out``."""
+    return out.with_name(f"{out.stem.removesuffix('.scored')}.scored{suffix}")
 
 
 def _container_warnings(movie: Movie, plan: _Plan, target: Path) -> list[str]:
     if plan.suffix != ".mp4":
         return [
-            f"MP4 cannot hold {movie.codec} video as it is, so a Matroska file was written: {target.name}"
+            f"MP4 cannot hold {movie.codec} video as it is, so {target.name} was written ({plan.container})"
         ]
     warnings = []
     if plan.muxer == "mov":

@@ -94,9 +94,11 @@ def check_soundfont(path: Path) -> None:
             if head[8:12] != b"sfbk":
                 raise BadInput(f"{path}: a RIFF file but no SoundFont; name an .sf2 or .sf3 file")
             lists = dict(_chunks(file, 12, size))
-            if any(end > size for _, end in lists.values()):
+            is_whole = b"sdta" in lists and b"pdta" in lists
+            claimed = int.from_bytes(head[4:8], "little") + 8
+            if any(end > size for _, end in lists.values()) or (claimed > size + 1 and not is_whole):
                 raise BadInput(f"{path}: the SoundFont is cut short ({size} bytes); {remedy}")
-            if b"sdta" not in lists or b"pdta" not in lists:
+            if not is_whole:
                 raise BadInput(f"{path}: the SoundFont lacks its samples or presets; {remedy}")
             records = dict(_chunks(file, *lists[b"pdta"]))
             if any(end > lists[b"pdta"][1] for _, end in records.values()):

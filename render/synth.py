@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -34,6 +35,7 @@ _POLL_S = 0.02
 _STEREO_FRAME_BYTES = 8
 _FADE_S = 0.05
 _READ_FRAMES = 1 << 18
+_OUT_OF_MEMORY = re.compile(r"out of memory|MemoryError|failed to allocate|cannot allocate", re.IGNORECASE)
 _LIBRARY_HINT = (
     "run `sh soundfonts/install.sh` "
     "(Debian/Ubuntu: apt-get install libfluidsynth3, macOS: brew install fluid-synth)"
@@ -145,6 +147,7 @@ def synthesize(
             "level": room.level,
         },
         "chorus": {
+            "type": 0,
             "nr": room.chorus_voices,
             "level": room.chorus_level,
             "speed": room.chorus_speed_hz,
@@ -268,7 +271,7 @@ def _raise_for(outcome: _Outcome, soundfont: Path, wall_s: float, limits: SynthL
         )
     if error == "library":
         raise NotInstalled(f"the FluidSynth library is not installed; {_LIBRARY_HINT}")
-    if error == "memory" or "out of memory" in outcome.words.lower() or "MemoryError" in outcome.words:
+    if error == "memory" or _OUT_OF_MEMORY.search(outcome.words):
         raise OutOfResources(memory)
     if error == "soundfont":
         raise BadInput(

@@ -8,6 +8,7 @@ of 64 samples, so events fall on multiples of 64 (1.3 ms at 48 kHz).
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import resource
@@ -132,7 +133,9 @@ def main(folder: Path) -> int:
     except MemoryError:
         result = {"error": "memory", "detail": "memory ran out"}
     except OSError as error:
-        result = {"error": "disk", "detail": error.strerror or str(error)}
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        kind = "disk" if full else "memory" if error.errno == errno.ENOMEM else "synth"
+        result = {"error": kind, "detail": error.strerror or str(error)}
     except _Abandoned:
         return 1
     (folder / RESULT_FILE).write_text(json.dumps(result), encoding="utf-8")
