@@ -193,7 +193,9 @@ def _colour(features: VideoFeatures, times_s: np.ndarray) -> Source | None:
     return Source("colour", *color_mood(brightness, saturation, warmth), *WEIGHTS["colour"])
 
 
-def color_mood(brightness: np.ndarray, saturation: np.ndarray, warmth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def color_mood(
+    brightness: np.ndarray, saturation: np.ndarray, warmth: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Valence and arousal (T,), -1..1, of colours: brightness and saturation 0-1 (HSV), warmth -1..1, each (T,)."""
     b = (brightness - BRIGHTNESS_MEAN) / BRIGHTNESS_SPREAD
     # The darker a picture, the less its saturation is seen: it fades to neutral in black.

@@ -29,7 +29,7 @@ FIRM_S = 2e-6  # of a moment that must be met
 
 SMALL_CHANGE = 0.04  # a bar, wanted
 LARGE_CHANGE = 0.10  # a bar, never exceeded
-MAX_ROUNDS = 24
+MAX_ROUNDS = 32
 GIVE_UP_ROUND = 12  # from here on moments that must be met are let go
 
 
@@ -52,8 +52,11 @@ class Fit:
     let_go: tuple[Pin, ...]
 
 
-def bar_lines(placed: Sequence[Placed]) -> np.ndarray:
-    """Beats of every bar, (K,) int64, such that section starts and the end fall on bar lines."""
+def bar_lines(placed: Sequence[Placed], required_gain: float = DOWNBEAT_GAIN) -> np.ndarray:
+    """Beats of every bar, (K,) int64, such that section starts and the end fall on bar lines.
+
+    ``required_gain`` is what a required hit on a bar line is worth: above 2, bars are made odd for it.
+    """
     gains: dict[int, float] = {}
     walls = {0}
     for entry in placed:
@@ -62,8 +65,10 @@ def bar_lines(placed: Sequence[Placed]) -> np.ndarray:
         if entry.anchor.kind in ("start", "section", "end"):
             walls.add(entry.eighth // 2)
         else:
-            heavy = entry.anchor.weight if entry.anchor.kind == "wished" else 0.5 + entry.anchor.weight / 2
-            gains[entry.eighth // 2] = DOWNBEAT_GAIN * heavy**2
+            weight = entry.anchor.weight
+            heavy = entry.anchor.kind == "required"
+            gain = required_gain * (0.5 + weight / 2) if heavy else DOWNBEAT_GAIN * weight
+            gains[entry.eighth // 2] = gain * (0.5 + weight / 2)
     bars: list[int] = []
     edges = sorted(walls)
     for start, end in pairwise(edges):
@@ -103,10 +108,10 @@ def fit_tempi(bar_beats: np.ndarray, duration_s: float, wish_bpm: np.ndarray, pi
     share = (beats - starts[bar]) / bar_beats[bar]
     rows = _Rows(bar_beats, duration_s, wish_bpm, bar, share, times_s)
     pull = np.where(firm, 1 / FIRM_S**2, (0.3 + 0.7 * weight) ** 2 / SPRING_S**2)
-    stiff = np.ones(max(bar_beats.size - 1, 0))
+    stiff, hold = np.ones(max(bar_beats.size - 1, 0)), np.ones(bar_beats.size)
     gone = np.zeros(beats.size, dtype=bool)
 
-    lines_s = rows.solve(pull, stiff)
+    lines_s = rows.solve(pull, stiff, hold)
     for round_number in range(MAX_ROUNDS):
         change, off_limits = _strain(lines_s, bar_beats)
         miss_s = np.abs(rows.at_pins(lines_s) - times_s) if beats.size else np.zeros(0)
@@ -129,7 +134,12 @@ def fit_tempi(bar_beats: np.ndarray, duration_s: float, wish_bpm: np.ndarray, pi
             lost = _lightest(firm & ~gone & (tense[bar] > LARGE_CHANGE), bar, weight) if beats.size else gone
             gone |= lost
             pull[lost] = 0.0
-        lines_s = rows.solve(pull, stiff)
+        hold = np.where(off_limits, hold * 3, hold)
+        lines_s = rows.solve(pull, stiff, hold)
+    else:
+        change, off_limits = _strain(lines_s, bar_beats)
+        if change.max(initial=0.0) > LARGE_CHANGE or off_limits.any():  # one tempo throughout always fits
+            lines_s, gone = starts * (duration_s / starts[-1]), firm
     return Fit(bar_beats, lines_s, tuple(pin for pin, lost in zip(pins, gone, strict=True) if lost))
 
 
@@ -183,16 +193,17 @@ class _Rows:
         """Times of the pinned beats, (pins,) s."""
         return lines_s[self._bar] * (1 - self._share) + lines_s[self._bar + 1] * self._share
 
-    def solve(self, pull: np.ndarray, stiff: np.ndarray) -> np.ndarray:
-        """Times of the bar lines (K + 1,) for pin weights ``pull`` and ``stiff``, the weights of the inner
-        lines.
+    def solve(self, pull: np.ndarray, stiff: np.ndarray, hold: np.ndarray) -> np.ndarray:
+        """Times of the bar lines (K + 1,) s.
+
+        ``pull`` weighs the pins, ``stiff`` (K - 1,) the changes of tempo, ``hold`` (K,) the wished tempi.
         """
         size = self._count + 1
         lines_s = self._origin.copy()
         for _ in range(2):  # the second pass removes the rounding error of the first
             band, right = np.zeros((3, size)), np.zeros(size)
             target = self._wish_target - _apply(self._wish, np.arange(self._count), lines_s)
-            _add(band, right, self._wish, np.arange(self._count), target, np.ones(self._count))
+            _add(band, right, self._wish, np.arange(self._count), target, hold)
             inner = np.arange(self._count - 1)
             target = -_apply(self._smooth, inner, lines_s)
             _add(band, right, self._smooth, inner, target, stiff)

@@ -21,12 +21,13 @@ import numpy as np
 from composer.spotting.cues import Hit, Section
 
 MIN_BPM, MAX_BPM = 40.0, 200.0
+MIN_WISH_BPM, MAX_WISH_BPM = 44.0, 182.0  # a wish leaves room to bend
 BAR_EIGHTHS = 8  # of the regular 4/4 bar
 
 MIN_GAP_S = 0.16  # closer anchors cannot both be met: an eighth at MAX_BPM lasts 0.15 s
 MIN_WISHED_GAP_S = 0.28  # a beat at MAX_BPM lasts 0.3 s
-LOOK_BACK = 10  # anchors that one step may pass over
-MAX_STATES = 48
+LOOK_BACK = 6  # anchors that one step may pass over
+MAX_STATES = 24
 MAX_COUNTS = 25
 
 # Costs. One unit is a deviation of 10 % held for five bars, or a change of 3 % a bar over two bars.
@@ -215,7 +216,7 @@ def wished_bpm(sections: Sequence[Section], time_s: float) -> float:
     if not sections:
         return 120.0
     index = bisect_right(sections, time_s + 1e-9, key=lambda section: section.start_s) - 1
-    return min(max(sections[max(index, 0)].tempo_bpm, MIN_BPM), MAX_BPM)
+    return min(max(sections[max(index, 0)].tempo_bpm, MIN_WISH_BPM), MAX_WISH_BPM)
 
 
 def _skip_cost(kind: str, weight: float) -> float:

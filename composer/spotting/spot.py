@@ -43,7 +43,7 @@ FAR_FACTORS = (
     1.37,
 )  # for films of one section, where tempo and mood are loosely tied
 FACTOR_WORTH = 0.25  # log tempo that one hit of mean weight is worth
-FITTED_MAX_S = 600.0
+FITTED_MAX_S = 300.0
 OWN_TEMPO = 0.6  # of a section's tempo that is its own; the rest is the film's mean
 
 # Tonics on the flat and the sharp side, plainest first.

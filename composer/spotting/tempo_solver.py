@@ -14,12 +14,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 
-from composer.spotting.bar_fit import LARGE_CHANGE, SMALL_CHANGE, Pin, bar_lines, fit_tempi
+from composer.spotting.bar_fit import DOWNBEAT_GAIN, LARGE_CHANGE, SMALL_CHANGE, Pin, bar_lines, fit_tempi
 from composer.spotting.beat_path import (
     MAX_BPM,
     MIN_BPM,
@@ -36,6 +36,9 @@ MAX_DURATION_S = 24 * 3600.0
 MAX_HITS = 20_000
 TINY_S = 2.4  # up to here the film is one bar
 NEAR_WISH = 0.15  # of tempo
+RETRY_MAX_HITS = 600
+# Where required hits were missed: factors on the wished tempi, and what a bar line on a required hit is worth.
+ATTEMPTS = tuple((factor, gain) for gain in (0.9, 5.0) for factor in (1.0, 1.06, 0.94, 1.12, 0.88))[1:]
 SECOND_LOOK_S = 0.09  # wished hits this close to a beat of the first fit join the second
 TINY_METRES = ((4, 4), (3, 4), (5, 4), (2, 4), (1, 4), (3, 8), (1, 8), (1, 16), (1, 32))
 
@@ -56,7 +59,7 @@ class Landing:
 
 @dataclass(frozen=True)
 class Solution:
-    """A tempo map, where every hit fell on it, the required hits it misses, and what a reader should know."""
+    """A tempo map, where every hit fell, the required hits it misses, and what a reader should know."""
 
     tempo_map: TempoMap
     landings: tuple[Landing, ...]
@@ -81,7 +84,11 @@ def solve(duration_s: float, frame_rate: float, sections: Sequence[Section], hit
     else:
         tempo_map = _solve_film(duration_s, frame_rate, sections, hits)
     landed = landings(tempo_map, hits)
-    unmet = tuple(x.hit for x in landed if x.hit.required and abs(x.residual_s) > 0.5 / frame_rate)
+    unmet = _unmet(landed, frame_rate)
+    if unmet and duration_s > TINY_S and len(hits) <= RETRY_MAX_HITS:
+        tempo_map = _try_harder(duration_s, frame_rate, sections, hits, tempo_map)
+        landed = landings(tempo_map, hits)
+        unmet = _unmet(landed, frame_rate)
     change = largest_change(tempo_map)
     return Solution(tempo_map, landed, unmet, change, _notes(tempo_map, sections, landed, unmet, change))
 
@@ -99,8 +106,35 @@ def largest_change(tempo_map: TempoMap) -> float:
     return float(np.max(np.maximum(tempo_us[1:] / tempo_us[:-1], tempo_us[:-1] / tempo_us[1:])) - 1)
 
 
+def _unmet(landed: Sequence[Landing], frame_rate: float) -> tuple[Hit, ...]:
+    return tuple(x.hit for x in landed if x.hit.required and abs(x.residual_s) > 0.5 / frame_rate)
+
+
+def _try_harder(
+    duration_s: float, frame_rate: float, sections: Sequence[Section], hits: Sequence[Hit], first: TempoMap
+) -> TempoMap:
+    """Other ways that may meet more of the required hits: other tempi near the wish, bar lines on the hits.
+
+    The first that meets all of them is taken, else the one that meets most; ``first`` where none is better.
+    """
+    best, fewest = first, len(_unmet(landings(first, hits), frame_rate))
+    for factor, required_gain in ATTEMPTS:
+        moved = [replace(section, tempo_bpm=section.tempo_bpm * factor) for section in sections]
+        tempo_map = _solve_film(duration_s, frame_rate, moved, hits, required_gain)
+        unmet = len(_unmet(landings(tempo_map, hits), frame_rate))
+        if unmet < fewest and largest_change(tempo_map) <= LARGE_CHANGE + 1e-3:
+            best, fewest = tempo_map, unmet
+        if fewest == 0:
+            break
+    return best
+
+
 def _solve_film(
-    duration_s: float, frame_rate: float, sections: Sequence[Section], hits: Sequence[Hit]
+    duration_s: float,
+    frame_rate: float,
+    sections: Sequence[Section],
+    hits: Sequence[Hit],
+    required_gain: float = DOWNBEAT_GAIN,
 ) -> TempoMap:
     anchors = collect_anchors(duration_s, frame_rate, sections, hits)
     placed = best_path(anchors) or best_path([a for a in anchors if a.kind in ("start", "section", "end")])
@@ -111,7 +145,7 @@ def _solve_film(
             Placed(Anchor(0.0, "start", 1.0, 0.0, wish), 0),
             Placed(Anchor(duration_s, "end", 1.0, 0.0, wish), 2 * beats),
         )
-    bar_beats = bar_lines(placed)
+    bar_beats = bar_lines(placed, required_gain)
     path_eighths = [p.eighth for p in placed]
     lines_s = np.interp(
         np.concatenate([[0], np.cumsum(2 * bar_beats)]), path_eighths, [p.anchor.time_s for p in placed]

@@ -131,16 +131,21 @@ def text(node: Node, name: str, at_most: int = 4096) -> str:
 
 
 def quote(value: str) -> str:
-    """``value`` as a double-quoted YAML scalar on one line, that reads back exactly."""
+    """``value`` as a double-quoted YAML scalar on one line, that reads back exactly.
+
+    Halves of surrogate pairs, which undecodable file names bring, are no characters to YAML: they become U+FFFD.
+    """
     return '"' + "".join(_escaped(character) for character in value) + '"'
 
 
 def _escaped(character: str) -> str:
     if character in '"\\':
         return "\\" + character
-    if character.isprintable() and ord(character) < 0x10000 and not 0xD800 <= ord(character) <= 0xDFFF:
-        return character
     code = ord(character)
+    if 0xD800 <= code <= 0xDFFF:
+        return "\\ufffd"
+    if character.isprintable() and code < 0x10000:
+        return character
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 

@@ -1,0 +1,158 @@
+"""The tempo solver: the picture's end, tempo limits and required hits hold for anything it is given."""
+
+from __future__ import annotations
+
+import time
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from composer.spotting.cues import Hit, Section
+from composer.spotting.tempo_solver import landings, largest_change, solve
+from composer.timing import Bar, TempoMap
+
+
+def section(start_s: float, end_s: float, tempo_bpm: float = 100.0) -> Section:
+    return Section(start_s, end_s, "A", 0.0, 0.0, "C", tempo_bpm, 0.5, 0.5, "chamber")
+
+
+def sections_at(bounds_s: list[float], tempi: list[float]) -> list[Section]:
+    return [section(a, b, tempi[i % len(tempi)]) for i, (a, b) in enumerate(pairwise(bounds_s))]
+
+
+@st.composite
+def films(draw: st.DrawFn) -> tuple[float, float, list[Section], list[Hit]]:
+    duration_s = draw(st.one_of(st.floats(0.001, 5), st.floats(5, 200), st.floats(200, 3000)))
+    frame_rate = draw(st.sampled_from([6.0, 23.976, 25.0, 29.97, 60.0, 1000.0]))
+    starts = draw(st.lists(st.floats(0.001, 0.999), max_size=8, unique=True))
+    bounds = [0.0, *sorted(duration_s * share for share in starts), duration_s]
+    tempi = draw(st.lists(st.floats(40, 200), min_size=1, max_size=4))
+    hits = draw(
+        st.lists(
+            st.builds(
+                Hit,
+                time_s=st.floats(0, 1).map(lambda share: share * duration_s),
+                label=st.just("x"),
+                weight=st.floats(0, 1),
+                tolerance_s=st.floats(0, 0.2),
+                required=st.booleans(),
+            ),
+            max_size=25,
+        )
+    )
+    return duration_s, frame_rate, sections_at(bounds, tempi), hits
+
+
+@settings(max_examples=80, deadline=None)
+@given(films())
+def test_any_film_ends_with_its_picture_within_the_limits(film):
+    duration_s, frame_rate, sections, hits = film
+    solution = solve(duration_s, frame_rate, sections, hits)
+    assert abs(solution.tempo_map.end_s - duration_s) <= 0.002
+    assert all(20 <= bar.bpm <= 400 for bar in solution.tempo_map.bars)
+    if duration_s > 3:
+        assert all(39.9 <= bar.bpm <= 200.1 for bar in solution.tempo_map.bars)
+        assert solution.largest_change <= 0.101
+    assert len(solution.landings) == len(hits)
+    for landing in solution.landings:
+        assert abs(solution.tempo_map.seconds(landing.beat) - landing.hit.time_s - landing.residual_s) < 1e-9
+        if landing.hit.required and landing.hit not in solution.unmet:
+            assert abs(landing.residual_s) <= 0.5 / frame_rate
+    for hit in solution.unmet:
+        assert any(repr(hit.label) in note and f"{hit.time_s:.3f}" in note for note in solution.notes)
+
+
+@pytest.mark.parametrize("duration_s", [0.001, 0.04, 0.1, 0.5, 1.0, 2.4, 2.5, 3.3, 7.0, 30.0, 7200.0])
+def test_plain_films_end_on_a_whole_bar(duration_s):
+    tempo_map = solve(duration_s, 25.0, [section(0, duration_s)], []).tempo_map
+    assert abs(tempo_map.end_s - duration_s) <= 0.002
+    if duration_s > 0.02:
+        assert tempo_map.end_beats == sum(bar.length_beats for bar in tempo_map.bars)
+    if duration_s > 3:
+        assert all(85 <= bar.bpm <= 115 for bar in tempo_map.bars)
+
+
+def test_section_starts_fall_on_bar_lines():
+    sections = sections_at([0.0, 11.3, 31.7, 52.9, 70.0], [90.0, 110.0, 84.0])
+    tempo_map = solve(70.0, 25.0, sections, []).tempo_map
+    for start_s in (11.3, 31.7, 52.9):
+        assert np.min(np.abs(tempo_map.bar_starts_s - start_s)) < 0.001
+    assert largest_change(tempo_map) <= 0.045
+
+
+def test_required_hits_are_met_over_many_films():
+    rng = np.random.default_rng(7)
+    refused = 0
+    for _ in range(60):
+        duration_s = float(rng.uniform(20, 180))
+        times: list[float] = []
+        for time_s in rng.uniform(2, duration_s - 2, 60):
+            if len(times) < rng.integers(1, 13) and all(abs(time_s - other) >= 2 for other in times):
+                times.append(float(time_s))
+        hits = [Hit(time_s, "hit", 1.0, required=True) for time_s in sorted(times)]
+        wish = float(rng.uniform(60, 140))
+        solution = solve(duration_s, 25.0, [section(0, duration_s, wish)], hits)
+        refused += bool(solution.unmet)
+        assert solution.largest_change <= 0.101
+    assert refused <= 2
+
+
+def test_a_required_hit_on_a_section_start_is_a_downbeat():
+    hits = [Hit(12.01, "slam", 1.0, required=True)]
+    solution = solve(30.0, 25.0, sections_at([0.0, 12.0, 30.0], [100.0]), hits)
+    assert solution.landings[0].on == "downbeat"
+    assert abs(solution.landings[0].residual_s) < 0.001
+
+
+def test_hits_too_close_together_are_named_not_forced():
+    hits = [Hit(10.0 + 0.03 * i, f"h{i}", 1.0, required=True) for i in range(12)]
+    solution = solve(20.0, 25.0, [section(0, 20)], hits)
+    assert solution.unmet
+    assert solution.largest_change <= 0.101
+    assert any("is missed by" in note for note in solution.notes)
+
+
+def test_cuts_draw_beats():
+    rng = np.random.default_rng(3)
+    cuts = np.cumsum(rng.uniform(2.5, 7, 25))
+    duration_s = float(cuts[-1] + 3)
+    hits = [Hit(float(time_s), "cut", 0.7) for time_s in cuts]
+    tempo_map = solve(duration_s, 25.0, [section(0, duration_s)], hits).tempo_map
+    beats_s = np.array([tempo_map.seconds(beat) for beat in range(int(tempo_map.end_beats) + 1)])
+    near = np.abs(beats_s - cuts[:, None]).min(axis=1)
+    chance = np.abs(beats_s - rng.uniform(0, duration_s, 500)[:, None]).min(axis=1)
+    assert np.mean(near <= 0.1) >= 0.8 > 2 * np.mean(chance <= 0.1) - 0.2
+    assert largest_change(tempo_map) <= 0.05
+
+
+def test_landings_name_the_place_in_the_bar():
+    tempo_map = TempoMap((Bar.at_bpm(120), Bar.at_bpm(120)))
+    hits = [Hit(2.0, "a"), Hit(2.52, "b"), Hit(2.74, "c"), Hit(2.87, "d", tolerance_s=0.05), Hit(99.0, "e")]
+    found = landings(tempo_map, hits)
+    assert [landing.on for landing in found] == ["downbeat", "beat", "eighth", "none", "none"]
+    assert found[1].beat == 5.0
+    assert found[1].residual_s == pytest.approx(-0.02)
+
+
+def test_nonsense_is_refused():
+    for duration_s, frame_rate in ((0.0, 25.0), (-1.0, 25.0), (float("nan"), 25.0), (1e9, 25.0), (5.0, 0.0)):
+        with pytest.raises(ValueError, match=r"duration|frame rate"):
+            solve(duration_s, frame_rate, [], [])
+
+
+@pytest.mark.slow
+def test_a_feature_film_is_solved_in_ten_seconds():
+    rng = np.random.default_rng(0)
+    hits = [
+        Hit(float(t), "cut", float(w))
+        for t, w in zip(rng.uniform(0, 7200, 3000), rng.uniform(0.2, 1, 3000), strict=True)
+    ]
+    bounds = [0.0, *np.cumsum(np.full(299, 24.0)).tolist(), 7200.0]
+    begin = time.perf_counter()
+    solution = solve(7200.0, 24.0, sections_at(bounds, [90.0, 100.0, 84.0]), hits)
+    assert time.perf_counter() - begin < 10
+    assert abs(solution.tempo_map.end_s - 7200) <= 0.002
+    assert solution.largest_change <= 0.101
