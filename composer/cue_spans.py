@@ -50,8 +50,12 @@ def cue_spans(cues: CueSheet) -> tuple[CueSpan, ...]:
     if not cues.sections:
         raise ValueError("a cue sheet needs at least one section")
     end_beats = cues.tempo_map.end_beats
-    starts = [_on_grid(cues.tempo_map.beats(section.start_s)) for section in cues.sections]
-    starts[0] = 0.0
+    exact = [cues.tempo_map.beats(section.start_s) for section in cues.sections]
+    starts = [0.0]
+    for beat, later in zip(exact[1:], [*exact, end_beats][2:], strict=True):
+        snapped = _on_grid(beat)
+        # A section shorter than the grid keeps its exact start, or it would vanish.
+        starts.append(snapped if starts[-1] < snapped < later else beat)
     ends = [*starts[1:], end_beats]
     spans: list[CueSpan] = []
     for section, start, end in zip(cues.sections, starts, ends, strict=True):

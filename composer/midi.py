@@ -16,6 +16,7 @@ from pathlib import Path
 
 import mido
 
+from composer.midi_reader import CHORDS_END, DRUM_CHANNEL, NO_CHORD
 from composer.midi_reader import read_midi as read_midi
 from composer.music import Note, Score, Track
 from composer.output import staged_file
@@ -24,7 +25,6 @@ from composer.timecode import ascii_text, parse_timecode
 from composer.timing import Bar
 
 TICKS_PER_BEAT = 480
-DRUM_CHANNEL = 9  # channel 10 as people count
 MELODIC_CHANNELS = tuple(channel for channel in range(16) if channel != DRUM_CHANNEL)
 VOLUME, PAN, EXPRESSION = 7, 10, 11
 
@@ -109,13 +109,13 @@ def _conductor(score: Score, end: int) -> mido.MidiTrack:
         if marker.kind != "section":
             add(_ticks(marker.onset_beats), 7, "cue_marker", text=text)
     for span in score.chords:
-        add(_ticks(span.onset_beats), 8, "text", text=f"chord={span.chord or 'N.C.'}")
+        add(_ticks(span.onset_beats), 8, "text", text=f"chord={span.chord or NO_CHORD}")
     if score.chords:
         add(
             _ticks(score.chords[-1].onset_beats + score.chords[-1].duration_beats),
             7,
             "text",
-            text="chord=end",
+            text=f"chord={CHORDS_END}",
         )
     return _track_from(events, end)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from composer.errors import BadInput
 from composer.instruments import instrument_of
-from composer.music import PITCH_NAMES, ROLES, Chord, ChordSpan, Marker, Note, Score, Track
+from composer.music import PITCH_NAMES, QUALITIES, ROLES, Chord, ChordSpan, Marker, Note, Score, Track
 from composer.smf import MetaEvent, MidiTrack, SmfError, parse_smf
 from composer.theory import Key
 from composer.timecode import parse_timecode
@@ -26,7 +26,8 @@ MAX_BARS = 100_000
 MAX_TRACKS = 64
 MAX_TEXTS = 20_000
 DEFAULT_TEMPO_US = 500_000
-DRUM_CHANNEL = 9
+DRUM_CHANNEL = 9  # channel 10 as people count
+NO_CHORD, CHORDS_END = "N.C.", "end"  # values of chord= text events
 
 _TEXT, _TRACK_NAME, _MARKER, _CUE_POINT = 0x01, 0x03, 0x06, 0x07
 _TEMPO, _SMPTE_OFFSET, _TIME_SIGNATURE, _KEY_SIGNATURE = 0x51, 0x54, 0x58, 0x59
@@ -303,21 +304,20 @@ def _guess_role(name: str, program: int, is_drums: bool, notes: tuple[Note, ...]
 
 def _chord_spans(chords: list[tuple[float, str]], end_beats: float) -> tuple[ChordSpan, ...]:
     spans: list[ChordSpan] = []
-    ends = [beat for beat, _ in chords[1:]] + [end_beats]
+    ends = [*(beat for beat, _ in chords), end_beats][1:]
     for (beat, text), end in zip(chords, ends, strict=True):
-        if text != "end" and end > beat:
+        if text != CHORDS_END and end > beat:
             spans.append(ChordSpan(beat, end - beat, _parse_chord(text)))
     return tuple(spans)
 
 
 def _parse_chord(text: str) -> Chord | None:
-    match = _CHORD.fullmatch(text)
-    if match is None or match[1] not in PITCH_NAMES:
+    if text == NO_CHORD:
         return None
-    try:
-        return Chord(PITCH_NAMES.index(match[1]), match[2])
-    except ValueError as error:
-        raise SmfError(f"chord text {text!r} names an unknown quality") from error
+    match = _CHORD.fullmatch(text)
+    if match is None or match[1] not in PITCH_NAMES or match[2] not in QUALITIES:
+        raise SmfError(f"its text event 'chord={text}' names no known chord")
+    return Chord(PITCH_NAMES.index(match[1]), match[2])
 
 
 def _frame_rate(text: str, metas: _Metas) -> float:

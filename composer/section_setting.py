@@ -81,7 +81,10 @@ class SectionSetting:
             if windows[-1].end_beats - windows[-1].start_beats < MIN_FINAL_BEATS and len(windows) > 1:
                 windows = (*windows[:-2], replace(windows[-2], end_beats=windows[-1].end_beats))
             final = windows[-1].start_beats
-        limit = span.end_beats if following is None or following.section.silent else None
+        # A melody note may reach into later sections, but not into silence.
+        limit = next(
+            (later.start_beats for later in spans[index + 1 :] if later.section.silent), spans[-1].end_beats
+        )
         return cls(
             span=span,
             melody=_inside(lead.melody, span, limit),
@@ -121,7 +124,7 @@ class SectionSetting:
         else:
             texture = split_texture(self.accompaniment, self.windows)
             pads = self._voicings(texture)
-        divided = [name for name in ("lower", "middle", "upper") if _has_voices(active, name)]
+        divided = _divided(active)
         lines: list[tuple[Note, ...]] = []
         for layer in active:
             if layer.role == "melody":
@@ -169,30 +172,22 @@ class SectionSetting:
             return detached(line)
         sustained = []
         window_ends = [window.end_beats for window in self.windows]
-        limits = [note.onset_beats for note in line[1:]] + [self.span.end_beats]
+        limits = [*(note.onset_beats for note in line), self.span.end_beats][1:]
         for note, limit in zip(line, limits, strict=True):
             # Held as the pedal would hold it: to the next bass note or the end of its window.
             window_end = window_ends[
                 min(bisect.bisect_right(window_ends, note.onset_beats + _EPS), len(window_ends) - 1)
             ]
             end = min(limit, max(window_end, note.end_beats))
-            sustained.append(replace(note, duration_beats=max(end - note.onset_beats, MIN_NOTE_BEATS)))
+            sustained.append(replace(note, duration_beats=end - note.onset_beats))
         return tuple(sustained)
 
     def _pad(
         self, pads: Sequence[tuple[Window, tuple[int, ...]]], layer: Layer, divided: Sequence[str]
     ) -> tuple[Note, ...]:
-        notes = []
-        for window, voicing in pads:
-            mine = voicing
-            if layer.voices != "all":
-                if len(divided) == 1:
-                    mine = voicing[:2] if layer.voices == "lower" else voicing[-2:]
-                else:
-                    place = divided.index(layer.voices)
-                    first = place * len(voicing) // len(divided)
-                    mine = voicing[first : max((place + 1) * len(voicing) // len(divided), first + 1)]
-            notes += [_held(window, pitch) for pitch in mine]
+        notes = [
+            _held(window, pitch) for window, voicing in pads for pitch in _share(voicing, layer, divided)
+        ]
         return detached(notes, 2.0) if layer.articulation == "detached" else tuple(notes)
 
     def _counter(
@@ -253,32 +248,43 @@ class SectionSetting:
         window = Window(start, end, chord)
         bass = _held(window, nearest_pitch(chord.root, 43, 33, 52))
         voicing = voice(chord.pitch_classes, ())
-        added = {
-            "bass": (bass,),
-            "pad": tuple(_held(window, pitch) for pitch in voicing),
-            "arpeggio": (bass, *(_held(window, pitch) for pitch in voicing)),
-        }
-        return [
-            replace(part, notes=_fit((*_until(part.notes, start), *added[part.layer.role]), part.layer))
-            if part.layer.role in carrying
-            else part
-            for part in closed
-        ]
+        divided = _divided([part.layer for part in parts])
+        result = []
+        for part in closed:
+            pitches = _share(voicing, part.layer, divided) if part.layer.role == "pad" else voicing
+            chord_notes = [_held(window, pitch) for pitch in pitches]
+            if part.layer.role in ("bass", "arpeggio"):
+                chord_notes = [bass, *chord_notes] if part.layer.role == "arpeggio" else [bass]
+            if part.layer.role in carrying:
+                part = replace(part, notes=_fit((*_until(part.notes, start), *chord_notes), part.layer))
+            result.append(part)
+        return result
 
 
-def _has_voices(layers: Sequence[Layer], name: str) -> bool:
-    return any(layer.role == "pad" and layer.voices == name for layer in layers)
+def _divided(layers: Sequence[Layer]) -> tuple[str, ...]:
+    """Which parts of a divided pad are there, lowest first."""
+    there = {layer.voices for layer in layers if layer.role == "pad"}
+    return tuple(name for name in ("lower", "middle", "upper") if name in there)
+
+
+def _share(voicing: tuple[int, ...], layer: Layer, divided: Sequence[str]) -> tuple[int, ...]:
+    """The voices of a chord (lowest first) that a pad layer plays."""
+    if layer.voices == "all":
+        return voicing
+    if len(divided) == 1:
+        return voicing[:2] if layer.voices == "lower" else voicing[-2:]
+    place = divided.index(layer.voices)
+    first = place * len(voicing) // len(divided)
+    return voicing[first : max((place + 1) * len(voicing) // len(divided), first + 1)]
 
 
 def _held(window: Window, pitch: int) -> Note:
     return Note(window.start_beats, window.end_beats - window.start_beats, pitch, DEFAULT_VELOCITY)
 
 
-def _inside(notes: Sequence[Note], span: CueSpan, limit_beats: float | None) -> tuple[Note, ...]:
+def _inside(notes: Sequence[Note], span: CueSpan, limit_beats: float) -> tuple[Note, ...]:
     """The notes that start in a section, cut at ``limit_beats``."""
     inside = notes_between(notes, span.start_beats, span.end_beats)
-    if limit_beats is None:
-        return tuple(inside)
     cut = (
         replace(note, duration_beats=limit_beats - note.onset_beats) if note.end_beats > limit_beats else note
         for note in inside
