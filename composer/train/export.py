@@ -152,7 +152,7 @@ def main() -> None:
     table = {
         name: {"generated": round(made[:, i].mean(), 4), "held-out songs": round(real[:, i].mean(), 4),
                "deviation between songs": round(real[:, i].std(), 4),
-               "distance in deviations": round((made[:, i].mean() - real[:, i].mean()) / real[:, i].std(), 2)}
+               "distance in deviations": round((made[:, i].mean() - real[:, i].mean()) / max(real[:, i].std(), 1e-9), 2)}
         for i, name in enumerate(STATISTICS)
     }  # fmt: skip
     shares = {
