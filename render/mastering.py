@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from pyloudnorm import IIRfilter
 from scipy.ndimage import minimum_filter1d
-from scipy.signal import lfilter, resample_poly
+from scipy.signal import lfilter, oaconvolve, resample_poly
 
 from render.audio import Audio
 
@@ -115,7 +115,7 @@ def limit(audio: Audio, ceiling_dbtp: float = CEILING_DBTP) -> tuple[Audio, floa
         needed = np.minimum(1.0, ceiling * 0.998 / np.maximum(_envelope(block), 1e-9))
         if needed.min() < 1.0:
             held = minimum_filter1d(needed, 2 * reach + 1, mode="nearest")
-            gain = np.convolve(np.pad(held, reach, mode="edge"), window, mode="valid")[inner]
+            gain = oaconvolve(np.pad(held, reach, mode="edge"), window, mode="valid")[inner]
         else:
             gain = np.ones(inner.stop - inner.start)
         size = inner.stop - inner.start

@@ -123,8 +123,9 @@ def test_music_starts_with_the_first_picture(tmp_path, music, first_s, name):
     assert onset_s(report.path) - first_picture_s == pytest.approx(1.0, abs=0.003)
 
 
-@pytest.mark.parametrize(("name", "codec", "suffix"), [("a.mkv", "ffv1", ".mkv"), ("a.flv", "flv", ".nut")])
-def test_what_no_mp4_can_hold_goes_into_another_container(tmp_path, music, name, codec, suffix):
+@pytest.mark.parametrize(("name", "codec", "suffix"), [("a.mkv", "libvpx", ".mkv"), ("a.flv", "flv", ".nut")])
+def test_what_no_mp4_can_hold_goes_into_another_container(tmp_path, music, monkeypatch, name, codec, suffix):
+    monkeypatch.setattr("render.mux.relabel_sample_entry", lambda *_: 0)
     video = make_video(tmp_path / name, codec, "mp3")
     report = mux(video, music, tmp_path / "a.scored.mp4")
     assert report.path.name == f"a.scored{suffix}"
