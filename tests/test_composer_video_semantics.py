@@ -11,7 +11,15 @@ from make_video import textured, write_video
 from composer.errors import BadInput, NotInstalled
 from composer.video.analyze import analyze
 from composer.video.prompts import CATEGORIES, PROMPTS, Prompt
-from composer.video.semantics import ClipSource, SemanticController, load_clip, prompt_scores
+from composer.video.semantics import (
+    DEFAULT_MODEL,
+    DEFAULT_REPOSITORY,
+    PREFERRED_TAGS,
+    ClipSource,
+    SemanticController,
+    load_clip,
+    prompt_scores,
+)
 
 CONFIG = {
     "embed_dim": 24,
@@ -91,6 +99,13 @@ def test_offline_raises_not_installed(tmp_path, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(NotInstalled, match="network is forbidden"):
         load_clip(ClipSource("ViT-B-32", None, offline=True))
+
+
+def test_default_weights_are_where_open_clip_says():
+    import open_clip
+
+    facts = open_clip.get_pretrained_cfg(DEFAULT_MODEL, PREFERRED_TAGS[0])
+    assert facts["hf_hub"].strip("/") == DEFAULT_REPOSITORY
 
 
 def test_unusable_sources_are_refused(tiny, tmp_path):

@@ -25,6 +25,8 @@ BATCH = 8
 SCORE_SCALE = 100.0
 HUB_FILE = "open_clip_model.safetensors"
 HUB_PATIENCE_S = 5.0
+DEFAULT_MODEL = "ViT-B-32"
+DEFAULT_REPOSITORY = "laion/CLIP-ViT-B-32-laion2B-s34B-b79K"  # as open_clip names it for the first tag below
 PREFERRED_TAGS = ("laion2b_s34b_b79k", "laion2b_s32b_b79k", "laion2b_s34b_b88k", "datacomp_xl_s13b_b90k")
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
@@ -39,7 +41,7 @@ class ClipSource:
     hub.
     """
 
-    model: str = "ViT-B-32"
+    model: str = DEFAULT_MODEL
     weights: Path | None = None
     offline: bool = False
 
@@ -146,6 +148,11 @@ def load_clip(source: ClipSource) -> ClipNetwork:
     Raises `NotInstalled` where open_clip or the weights are not at hand (and may not or cannot be fetched),
     `BadInput` where the model is unknown or the named weights cannot be used.
     """
+    weights = source.weights
+    if weights is not None:
+        check_weights_file(weights)
+    elif source.model == DEFAULT_MODEL:  # looked for before the slow imports, for often it is not there
+        weights = _from_hub(source, DEFAULT_REPOSITORY)
     try:
         import open_clip
         from safetensors import SafetensorError
@@ -153,28 +160,24 @@ def load_clip(source: ClipSource) -> ClipNetwork:
     except ImportError as error:
         raise NotInstalled(f"open_clip is not installed ({error}); pip install open_clip_torch") from error
 
-    name, _, tag = (
-        source.model.partition("/") if not source.model.endswith(".json") else (source.model, "", "")
-    )
-    if source.weights is not None:
-        check_weights_file(source.weights)
-    if name.endswith(".json"):
-        if source.weights is None:
+    if source.model.endswith(".json"):
+        name = source.model
+        if weights is None:
             raise BadInput(f"{name}: a configuration has no weights; name them as well")
-        weights = source.weights
         network, context = _network_from_file(Path(name))
         label, mean, std = Path(name).stem, CLIP_MEAN, CLIP_STD
     else:
+        name, _, tag = source.model.partition("/")
         config = open_clip.get_model_config(name)
         if config is None:
-            raise BadInput(f"{source.model}: no such open_clip model; try ViT-B-32")
+            raise BadInput(f"{source.model}: no such open_clip model; try {DEFAULT_MODEL}")
         if "hf_model_name" in config.get("text_cfg", {}) or "multimodal_cfg" in config:
-            raise BadInput(f"{source.model}: its text part is not open_clip's own; try ViT-B-32")
+            raise BadInput(f"{source.model}: its text part is not open_clip's own; try {DEFAULT_MODEL}")
         tag = tag or _default_tag(open_clip.list_pretrained_tags_by_model(name))
         facts = open_clip.get_pretrained_cfg(name, tag) or {}
-        label = f"{name}/{source.weights.name if source.weights else tag}"
+        label = f"{name}/{tag}" if source.weights is None else f"{name}/{source.weights.name}"
         mean, std = facts.get("mean", CLIP_MEAN), facts.get("std", CLIP_STD)
-        weights = source.weights or _from_hub(source, facts.get("hf_hub", ""))
+        weights = weights or _from_hub(source, facts.get("hf_hub", ""))
         network = open_clip.create_model(
             name, load_weights=False, force_quick_gelu=bool(facts.get("quick_gelu"))
         )
