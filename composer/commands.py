@@ -68,7 +68,6 @@ def spot(options: Namespace, console: Console) -> int:
 def compose(options: Namespace, console: Console) -> int:
     """``framescore compose``: a video or a cue sheet to MIDI, and MusicXML where asked for."""
     from composer.midi import write_midi
-    from composer.musicxml import write_musicxml
     from composer.pipeline import compose as compose_score
 
     refuse_overwriting(options.output, options.source)
@@ -85,6 +84,8 @@ def compose(options: Namespace, console: Console) -> int:
         progress.begin("midi")
         write_midi(score, path)
         if options.musicxml is not None:
+            from composer.musicxml import write_musicxml
+
             with staged_file(options.musicxml) as xml_path:
                 write_musicxml(score, xml_path)
     notes = sum(len(track.notes) for track in score.tracks)

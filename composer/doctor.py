@@ -66,9 +66,9 @@ def doctor(options: Namespace, console: Console) -> int:
     return 0 if is_fine else NotInstalled.exit_code
 
 
-def check_python(version: Sequence[int] = sys.version_info) -> Check:
+def check_python(version: Sequence[int] = sys.version_info[:3]) -> Check:
     """Python is new enough."""
-    text = ".".join(str(part) for part in version[:3])
+    text = ".".join(str(part) for part in version)
     is_fine = tuple(version[:2]) >= MIN_PYTHON
     remedy = "" if is_fine else "sudo apt-get install python3.11 (macOS: brew install python@3.12)"
     return Check("python", is_fine, f"{text} on {platform.system()} {platform.machine()}", remedy)

@@ -5,14 +5,12 @@ Everything is built in a staging folder and published in one step (`composer.out
 
 from __future__ import annotations
 
-import threading
 from argparse import Namespace
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from composer import commands
-from composer.output import STEMS_NAME, fitting_name, staged_folder
+from composer.output import REPORT_NAME, STEMS_NAME, fitting_name, staged_folder
 from composer.terminal import Console, Progress
 
 if TYPE_CHECKING:
@@ -38,7 +36,6 @@ def score(options: Namespace, console: Console) -> int:
     shares = {**commands.SHARES, **commands.WRITING_SHARES}
     with staged_folder(options.output) as folder:
         with Progress(console, shares) as progress:
-            preload_networks()
             features = commands.watch(options, progress, console)
             cues = commands.spot_film(options, features, progress, console)
             piece = write_music(cues, features, folder, progress)
@@ -51,11 +48,6 @@ def score(options: Namespace, console: Console) -> int:
     tell(options.output, report, console)
     console.result(report)
     return 0
-
-
-def preload_networks() -> None:
-    """Load PyTorch while the film is being decoded: that takes seconds when it is not in the disk cache."""
-    threading.Thread(target=import_module, args=("torch",), name="preload", daemon=True).start()
 
 
 def write_music(cues: CueSheet, features: VideoFeatures, folder: Path, progress: Progress) -> Score:
@@ -78,10 +70,10 @@ def write_sound(
     options: Namespace, soundfont: Path, duration_s: float, folder: Path, progress: Progress
 ) -> Rendering:
     """Render the MIDI file as it was written; mix and stems are as long as the picture."""
+    progress.begin("sound")
     from render.audio import write_wav
     from render.pipeline import render_midi, write_stems
 
-    progress.begin("sound")
     rendering = render_midi(
         folder / MIDI_NAME,
         soundfont=soundfont,
@@ -98,9 +90,9 @@ def write_sound(
 
 def write_film(options: Namespace, folder: Path, progress: Progress) -> tuple[str, ...]:
     """Put picture and music together; what the user should know about it."""
+    progress.begin("film")
     from render.mux import mux
 
-    progress.begin("film")
     film = folder / film_name(options.video)
     return tuple(mux(options.video, folder / WAV_NAME, film, duck=options.duck).warnings)
 
@@ -155,4 +147,6 @@ def tell(outdir: Path, report: dict[str, Any], console: Console) -> None:
     landed = f", the farthest {worst:.0f} ms from its beat" if worst is not None else ""
     console.say(f"{len(report['sections'])} sections, {music['bars']} bars, {hits['count']} hits{landed}")
     took = sum(report["timings_s"].values())
-    console.say(f"{outdir}: {', '.join(report['files'])}, report.json ({took:.0f} s)")
+    names = [name for name in report["files"] if not name.startswith(STEMS_NAME)]
+    stems = f", {len(report['files']) - len(names)} stems" if len(names) < len(report["files"]) else ""
+    console.say(f"{outdir}: {', '.join(names)}{stems}, {REPORT_NAME} ({took:.0f} s)")

@@ -1,4 +1,4 @@
-"""Every real and every damaged file: all outputs, or one line with the cause. No traceback, hang or silence."""
+"""Every real and every damaged file: all outputs, or one line with the cause. No traceback, no hang."""
 
 from __future__ import annotations
 

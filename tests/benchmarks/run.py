@@ -16,8 +16,9 @@ from pathlib import Path
 
 import inputs
 import promises
-from composer.video.animatic import draw_animatic
 from harness import SHARED_DATA, Line, run
+
+from composer.video.animatic import draw_animatic
 
 FILM_S = 8.0
 NEEDS_DATA = ("videos", "midi", "soundfonts", "speed")
