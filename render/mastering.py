@@ -60,14 +60,14 @@ def master(audio: Audio, preset: str, ceiling_dbtp: float = CEILING_DBTP) -> Mas
         gain_db = min(0.0, ceiling_dbtp - peak)
         return Mastered(_scaled(audio, gain_db), loudness + gain_db, peak + gain_db, gain_db, 0.0, ())
     most_db = ceiling_dbtp - peak + MAX_LIMITING_DB
-    gain_db = min(target - loudness, most_db)
+    missing, gain_db = target - loudness, 0.0
     for _ in range(_MAX_ROUNDS):
+        gain_db = min(gain_db + missing, most_db)
         out, limiting_db = limit(_scaled(audio, gain_db), ceiling_dbtp)
         reached = integrated_loudness_lufs(out)
         missing = target - reached
-        if abs(missing) <= LOUDNESS_TOLERANCE_LU or gain_db + missing > most_db:
+        if abs(missing) <= LOUDNESS_TOLERANCE_LU or (missing > 0 and gain_db >= most_db):
             break
-        gain_db += missing
     warnings = []
     if abs(missing) > 0.5:
         warnings.append(
