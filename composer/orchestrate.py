@@ -23,6 +23,7 @@ from composer.theory import Key
 from composer.timecode import ascii_text, timecode
 
 MAX_MELODIC_TRACKS = 15
+_ROLE_LABELS = {"arpeggio": "accompaniment"}  # what people call it
 
 
 def orchestrate(lead: LeadSheet, accompaniment: tuple[Note, ...], cues: CueSheet) -> Score:
@@ -99,7 +100,7 @@ def _tracks(parts: Sequence[Part], curve: DynamicsCurve) -> tuple[Track, ...]:
         played = playable(notes[name, role], instrument.polyphony, keep_low=role == "bass")
         tracks.append(
             Track(
-                name=name if names.count(name) == 1 else f"{name} ({role})",
+                name=name if names.count(name) == 1 else f"{name} ({_ROLE_LABELS.get(role, role)})",
                 role=role,
                 program=instrument.program,
                 notes=played,

@@ -1,0 +1,381 @@
+"""One part of a MusicXML score, measure by measure.
+
+Convention: MusicXML 4.0 partwise. Transposing instruments are written as played; rehearsal marks (sections),
+hits (words) and tempo marks stand above the top part, chord symbols above the melody.
+"""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Sequence
+from dataclasses import dataclass
+from xml.etree import ElementTree as ET
+
+from composer.instruments import Instrument, instrument_of
+from composer.music import ChordSpan, Marker, Note, Score, Track
+from composer.notation import DIVISIONS, Written, WrittenBar, write_staff
+from composer.theory import Key, spell, spell_in_chord
+
+TEMPO_CHANGE = 0.04  # share by which a tempo must change to be shown
+MIDDLE_C = 60
+_CLEFS = {"treble": ("G", "2"), "bass": ("F", "4"), "alto": ("C", "3"), "percussion": ("percussion", "")}
+_KINDS = {
+    "": "major",
+    "m": "minor",
+    "aug": "augmented",
+    "dim": "diminished",
+    "sus4": "suspended-fourth",
+    "sus2": "suspended-second",
+    "7": "dominant",
+    "maj7": "major-seventh",
+    "m7": "minor-seventh",
+    "m7b5": "half-diminished",
+}
+# Upper velocity of each mark; above the last it is ff.
+_DYNAMICS = ((38, "pp"), (52, "p"), (66, "mp"), (82, "mf"), (98, "f"))
+# Where drums stand on the staff (step, octave) and their notehead; others on the middle line.
+_DRUM_PLACES = {
+    35: ("F", 4, ""), 36: ("F", 4, ""), 37: ("C", 5, "x"), 38: ("C", 5, ""), 39: ("C", 5, "x"), 40: ("C", 5, ""),
+    41: ("A", 4, ""), 42: ("G", 5, "x"), 44: ("D", 4, "x"), 45: ("D", 5, ""), 46: ("G", 5, "circle-x"),
+    48: ("E", 5, ""), 49: ("A", 5, "x"), 51: ("F", 5, "x"), 54: ("E", 5, "x"), 57: ("B", 5, "x"),
+    63: ("E", 5, ""), 64: ("A", 4, ""), 70: ("G", 5, "x"), 81: ("A", 5, "x"),
+}  # fmt: skip
+_DRUM_NAMES = {
+    35: "Bass Drum 2", 36: "Bass Drum", 37: "Side Stick", 38: "Snare", 39: "Clap", 41: "Low Tom", 42: "Closed Hat",
+    44: "Pedal Hat", 45: "Mid Tom", 46: "Open Hat", 48: "High Tom", 49: "Crash", 51: "Ride", 54: "Tambourine",
+    57: "Cymbals", 63: "Open Conga", 64: "Low Conga", 70: "Shaker",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Staff:
+    clef: str
+    bars: tuple[WrittenBar, ...]
+
+
+class PartWriter:
+    """One part of one score: knows its staves, writes its measures."""
+
+    def __init__(self, score: Score, track: Track, number: int, *, has_chords: bool) -> None:
+        self.score, self.track, self.number, self.has_chords = score, track, number, has_chords
+        self.id = f"P{number}"
+        self.instrument = instrument_of(track.name, track.program, track.is_drums)
+        self.shift = self.instrument.written_shift if self.instrument is not None else 0
+        decays = self.instrument is None or self.instrument.decays
+        self.staves = tuple(
+            _Staff(
+                clef,
+                write_staff(
+                    notes, score.tempo_map, decays=decays, strokes=track.is_drums, rhythm_of=track.notes
+                ),
+            )
+            for clef, notes in _split_staves(track, self.instrument)
+        )
+        self.bar_starts = [float(beat) for beat in score.tempo_map.bar_starts_beats]
+        self.keys = _keys_by_bar(score)
+        self.dynamics = _dynamics_by_bar(score, track)
+        self.above = _directions_by_bar(score) if number == 1 else {}
+        self.chord_onsets = [span.onset_beats for span in score.chords]
+
+    def declare(self, part_list: ET.Element) -> None:
+        """The part's entry in the part list, with its playback instruments."""
+        part = ET.SubElement(part_list, "score-part", id=self.id)
+        text_element(part, "part-name", clean_text(self.track.name))
+        channel = (
+            "10" if self.track.is_drums else str(self.number if self.number < 10 else self.number % 16 + 1)
+        )
+        if not self.track.is_drums:
+            instrument = ET.SubElement(part, "score-instrument", id=f"{self.id}-I1")
+            text_element(instrument, "instrument-name", clean_text(self.track.name))
+            midi = ET.SubElement(part, "midi-instrument", id=f"{self.id}-I1")
+            text_element(midi, "midi-channel", channel)
+            text_element(midi, "midi-program", str(self.track.program + 1))
+            text_element(midi, "volume", f"{self.track.volume / 1.27:.4g}")
+            text_element(midi, "pan", f"{(self.track.pan - 64) / 64 * 90:.4g}")
+            return
+        pitches = sorted({note.pitch for note in self.track.notes})
+        for pitch in pitches:
+            instrument = ET.SubElement(part, "score-instrument", id=f"{self.id}-I{pitch}")
+            text_element(instrument, "instrument-name", _DRUM_NAMES.get(pitch, f"Drum {pitch}"))
+        for pitch in pitches:
+            midi = ET.SubElement(part, "midi-instrument", id=f"{self.id}-I{pitch}")
+            text_element(midi, "midi-channel", channel)
+            text_element(midi, "midi-program", str(self.track.program + 1))
+            text_element(midi, "midi-unpitched", str(pitch + 1))
+
+    def write(self, root: ET.Element) -> None:
+        """The part's measures."""
+        part = ET.SubElement(root, "part", id=self.id)
+        previous_metre, shown_bpm = None, 0.0
+        for index, bar in enumerate(self.score.tempo_map.bars):
+            measure = ET.SubElement(part, "measure", number=str(index + 1))
+            metre = (bar.numerator, bar.denominator)
+            self._attributes(measure, index, metre if metre != previous_metre else None)
+            previous_metre = metre
+            if self.number == 1:
+                if abs(bar.bpm - shown_bpm) > TEMPO_CHANGE * max(shown_bpm, 1.0):
+                    shown_bpm = bar.bpm
+                    _tempo_mark(measure, bar.bpm)
+                elif index and bar.tempo_us != self.score.tempo_map.bars[index - 1].tempo_us:
+                    _tempo_mark(measure, bar.bpm, visible=False)
+            for marker in self.above.get(index, ()):
+                self._marker(measure, index, marker)
+            if (mark := self.dynamics.get(index)) is not None:
+                direction = ET.SubElement(measure, "direction", placement="below")
+                ET.SubElement(ET.SubElement(ET.SubElement(direction, "direction-type"), "dynamics"), mark)
+            if self.has_chords:
+                self._harmony(measure, index)
+            self._voices(measure, index)
+        barline = ET.SubElement(part[-1], "barline", location="right")
+        text_element(barline, "bar-style", "light-heavy")
+
+    def _attributes(self, measure: ET.Element, index: int, metre: tuple[int, int] | None) -> None:
+        key = self.keys.get(index)
+        if index and key is None and metre is None:
+            return
+        attributes = ET.SubElement(measure, "attributes")
+        if index == 0:
+            text_element(attributes, "divisions", str(DIVISIONS))
+        if (key is not None or index == 0) and not self.track.is_drums:
+            written = (key or Key(0)).transposed(self.shift)
+            element = ET.SubElement(attributes, "key")
+            text_element(element, "fifths", str(written.signature_fifths))
+            text_element(element, "mode", written.mode)
+        if metre is not None:
+            element = ET.SubElement(attributes, "time")
+            text_element(element, "beats", str(metre[0]))
+            text_element(element, "beat-type", str(metre[1]))
+        if index == 0:
+            if len(self.staves) > 1:
+                text_element(attributes, "staves", str(len(self.staves)))
+            for number, staff in enumerate(self.staves, 1):
+                fields = {"number": str(number)} if len(self.staves) > 1 else {}
+                clef = ET.SubElement(attributes, "clef", fields)
+                sign, line = _CLEFS[staff.clef]
+                text_element(clef, "sign", sign)
+                if line:
+                    text_element(clef, "line", line)
+            if self.shift:
+                _transpose(attributes, self.shift)
+
+    def _marker(self, measure: ET.Element, index: int, marker: Marker) -> None:
+        direction = ET.SubElement(measure, "direction", placement="above")
+        kind = ET.SubElement(direction, "direction-type")
+        if marker.kind == "section":
+            text_element(kind, "rehearsal", clean_text(marker.text) or "-")
+        else:
+            words = text_element(kind, "words", clean_text(marker.text) or "-")
+            words.set("font-size", "8")
+            words.set("font-style", "italic")
+        self._offset(direction, index, marker.onset_beats)
+
+    def _offset(self, element: ET.Element, index: int, beat: float) -> None:
+        offset = round((beat - self.bar_starts[index]) * 4) * DIVISIONS // 4
+        length = round((self.bar_starts[index + 1] - self.bar_starts[index]) * DIVISIONS)
+        offset = min(max(offset, 0), length - 1)
+        if offset:
+            text_element(element, "offset", str(offset))
+
+    def _harmony(self, measure: ET.Element, index: int) -> None:
+        start, end = self.bar_starts[index], self.bar_starts[index + 1]
+        first = bisect.bisect_left(self.chord_onsets, start - 1e-6)
+        last = bisect.bisect_left(self.chord_onsets, end - 1e-6)
+        for position, span in enumerate(self.score.chords[first:last], first):
+            before = self.score.chords[position - 1].chord if position else None
+            if span.chord is None or span.chord == before:
+                continue
+            key = self._key_at(index).transposed(self.shift)
+            root = spell(MIDDLE_C + (span.chord.root + self.shift) % 12, key)
+            harmony = ET.SubElement(measure, "harmony")
+            element = ET.SubElement(harmony, "root")
+            text_element(element, "root-step", root.step)
+            if root.alter:
+                text_element(element, "root-alter", str(root.alter))
+            kind = text_element(harmony, "kind", _KINDS[span.chord.quality])
+            kind.set("text", span.chord.quality)
+            self._offset(harmony, index, span.onset_beats)
+
+    def _voices(self, measure: ET.Element, index: int) -> None:
+        written_any = False
+        for staff_number, staff in enumerate(self.staves, 1):
+            bar = staff.bars[index]
+            for voice_number, voice in enumerate(bar.voices, 1):
+                if written_any:
+                    text_element(ET.SubElement(measure, "backup"), "duration", str(bar.length))
+                written_any = True
+                for item in voice:
+                    name = str((staff_number - 1) * 4 + voice_number)
+                    if not item.pitches and voice_number > 1 and not item.triplet:
+                        forward = ET.SubElement(measure, "forward")
+                        text_element(forward, "duration", str(item.length))
+                        continue
+                    self._chord(measure, item, index, name, staff_number if len(self.staves) > 1 else 0)
+
+    def _chord(self, measure: ET.Element, item: Written, index: int, voice: str, staff: int) -> None:
+        for position, pitch in enumerate(item.pitches or (None,)):
+            note = ET.SubElement(measure, "note")
+            if position:
+                ET.SubElement(note, "chord")
+            if pitch is None:
+                rest = ET.SubElement(note, "rest")
+                if item.whole_bar:
+                    rest.set("measure", "yes")
+            else:
+                self._pitch(note, pitch, index, item.start)
+            text_element(note, "duration", str(item.length))
+            if item.tie_stop:
+                ET.SubElement(note, "tie", type="stop")
+            if item.tie_start:
+                ET.SubElement(note, "tie", type="start")
+            if pitch is not None and self.track.is_drums:
+                ET.SubElement(note, "instrument", id=f"{self.id}-I{pitch}")
+            text_element(note, "voice", voice)
+            if not item.whole_bar:
+                text_element(note, "type", item.type_name)
+                for _ in range(item.dots):
+                    ET.SubElement(note, "dot")
+            if item.triplet:
+                change = ET.SubElement(note, "time-modification")
+                text_element(change, "actual-notes", "3")
+                text_element(change, "normal-notes", "2")
+                text_element(change, "normal-type", "eighth")
+            if (
+                pitch is not None
+                and self.track.is_drums
+                and (head := _DRUM_PLACES.get(pitch, ("B", 4, ""))[2])
+            ):
+                text_element(note, "notehead", head)
+            if staff:
+                text_element(note, "staff", str(staff))
+            _notations(note, item, first=position == 0, sounds=pitch is not None)
+
+    def _pitch(self, note: ET.Element, pitch: int, index: int, start: int) -> None:
+        if self.track.is_drums:
+            step, octave, _ = _DRUM_PLACES.get(pitch, ("B", 4, ""))
+            unpitched = ET.SubElement(note, "unpitched")
+            text_element(unpitched, "display-step", step)
+            text_element(unpitched, "display-octave", str(octave))
+            return
+        key = self._key_at(index).transposed(self.shift)
+        span = self._chord_at(self.bar_starts[index] + start / DIVISIONS)
+        written = pitch + self.shift
+        if span is None or span.chord is None:
+            spelling = spell(written, key)
+        else:
+            spelling = spell_in_chord(written, (span.chord.root + self.shift) % 12, key)
+        element = ET.SubElement(note, "pitch")
+        text_element(element, "step", spelling.step)
+        if spelling.alter:
+            text_element(element, "alter", str(spelling.alter))
+        text_element(element, "octave", str(spelling.octave))
+
+    def _chord_at(self, beat: float) -> ChordSpan | None:
+        index = bisect.bisect_right(self.chord_onsets, beat + 1e-6) - 1
+        return self.score.chords[index] if index >= 0 else None
+
+    def _key_at(self, index: int) -> Key:
+        earlier = [bar for bar in self.keys if bar <= index]
+        return self.keys[max(earlier)] if earlier else Key(0)
+
+
+def _split_staves(track: Track, instrument: Instrument | None) -> list[tuple[str, Sequence[Note]]]:
+    """(clef, notes) of each staff: a grand staff is parted at middle C, or one staff where one hand
+    suffices.
+    """
+    if track.is_drums:
+        return [("percussion", track.notes)]
+    clef = instrument.clef if instrument is not None else "grand"
+    if clef != "grand":
+        return [(clef, track.notes)]
+    pitches = [note.pitch for note in track.notes]
+    if not pitches or min(pitches) >= MIDDLE_C - 7:
+        return [("treble", track.notes)]
+    if max(pitches) <= MIDDLE_C + 4:
+        return [("bass", track.notes)]
+    upper = [note for note in track.notes if note.pitch >= MIDDLE_C]
+    return [("treble", upper), ("bass", [note for note in track.notes if note.pitch < MIDDLE_C])]
+
+
+def _keys_by_bar(score: Score) -> dict[int, Key]:
+    """Bars that open with a new key; a change within a bar waits for the nearest bar line."""
+    starts = score.tempo_map.bar_starts_beats
+    keys: dict[int, Key] = {}
+    for beat, name in score.keys:
+        index = score.tempo_map.bar_at(beat)
+        if beat - starts[index] > starts[index + 1] - beat and index + 1 < len(score.tempo_map.bars):
+            index += 1
+        keys[index] = Key.parse(name)
+    return keys
+
+
+def _directions_by_bar(score: Score) -> dict[int, list[Marker]]:
+    bars: dict[int, list[Marker]] = {}
+    for marker in score.markers:
+        bars.setdefault(score.tempo_map.bar_at(marker.onset_beats + 1e-6), []).append(marker)
+    return bars
+
+
+def _dynamics_by_bar(score: Score, track: Track) -> dict[int, str]:
+    """Bars where a section begins for this part, with its mark where it is another than before."""
+    starts = sorted({0.0, *(marker.onset_beats for marker in score.markers if marker.kind == "section")})
+    marks: dict[int, str] = {}
+    previous = ""
+    for start, end in zip(starts, [*starts, score.tempo_map.end_beats][1:], strict=True):
+        inside = [note for note in track.notes if start - 1e-6 <= note.onset_beats < end - 1e-6]
+        if not inside:
+            continue
+        mean = sum(note.velocity for note in inside) / len(inside)
+        mark = next((name for limit, name in _DYNAMICS if mean <= limit), "ff")
+        if mark != previous:
+            marks[score.tempo_map.bar_at(inside[0].onset_beats + 1e-6)] = mark
+            previous = mark
+    return marks
+
+
+def _tempo_mark(measure: ET.Element, bpm: float, *, visible: bool = True) -> None:
+    direction = ET.SubElement(measure, "direction", placement="above")
+    metronome = ET.SubElement(ET.SubElement(direction, "direction-type"), "metronome")
+    if not visible:
+        metronome.set("print-object", "no")
+    text_element(metronome, "beat-unit", "quarter")
+    text_element(metronome, "per-minute", str(round(bpm)))
+    ET.SubElement(direction, "sound", tempo=f"{bpm:.6g}")
+
+
+def _transpose(attributes: ET.Element, shift: int) -> None:
+    """How the sound lies below (or above) what is written."""
+    octaves, semitones = divmod(abs(shift), 12)
+    sign = -1 if shift > 0 else 1
+    steps = {0: 0, 1: 1, 2: 1, 3: 2, 4: 2, 5: 3, 6: 4, 7: 4, 8: 5, 9: 5, 10: 6, 11: 6}[semitones]
+    transpose = ET.SubElement(attributes, "transpose")
+    text_element(transpose, "diatonic", str(sign * steps))
+    text_element(transpose, "chromatic", str(sign * semitones))
+    if octaves:
+        text_element(transpose, "octave-change", str(sign * octaves))
+
+
+def _notations(note: ET.Element, item: Written, *, first: bool, sounds: bool) -> None:
+    tied = sounds and (item.tie_start or item.tie_stop)
+    bracket = first and (item.opens_triplet or item.closes_triplet)
+    if not (tied or bracket):
+        return
+    notations = ET.SubElement(note, "notations")
+    if sounds and item.tie_stop:
+        ET.SubElement(notations, "tied", type="stop")
+    if sounds and item.tie_start:
+        ET.SubElement(notations, "tied", type="start")
+    if first and item.opens_triplet:
+        ET.SubElement(notations, "tuplet", type="start", bracket="yes")
+    if first and item.closes_triplet:
+        ET.SubElement(notations, "tuplet", type="stop")
+
+
+def text_element(parent: ET.Element, tag: str, text: str) -> ET.Element:
+    element = ET.SubElement(parent, tag)
+    element.text = text
+    return element
+
+
+def clean_text(text: str) -> str:
+    """``text`` without what XML 1.0 forbids."""
+    return "".join(letter if letter.isprintable() else " " for letter in text).strip()
