@@ -120,6 +120,14 @@ def test_cuts_are_no_motion():
     assert controller.finish(2.0, np.array([1.0])).saliency.max() == 0
 
 
+@pytest.mark.parametrize(("width", "height"), [(160, 16), (16, 160), (16, 16), (160, 30), (160, 90)])
+def test_motion_of_pictures_of_any_shape(width, height):
+    controller = MotionController()
+    for number in range(20):
+        controller.see(number / 10, textured(number, width, height))
+    assert np.isfinite(controller.finish(2.0, np.array([])).saliency).all()
+
+
 def test_motion_of_one_picture():
     motion = watch_motion([0], 25)
     assert len(motion.times_s) == len(motion.saliency) == len(motion.rgb_difference) == 1

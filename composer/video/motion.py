@@ -21,6 +21,7 @@ import numpy as np
 SAMPLES_HZ = 5.0
 FLOW_HZ = 10.0
 FLOW_SIDE_PX = 96
+MIN_FLOW_SIDE_PX = 32  # OpenCV's DIS flow writes out of bounds on wide pictures lower than this
 DIRECTIONS = 8
 MAX_FLOW_GAP_S = 0.5  # pictures further apart have no flow worth the name
 _GRID_SLACK_S = 1e-6  # rounding of timestamps
@@ -76,16 +77,14 @@ class MotionController:
     def _see_flow(self, time_s: float, rgb: np.ndarray) -> None:
         height, width = rgb.shape[:2]
         scale = min(1.0, FLOW_SIDE_PX / max(height, width))
-        size = (max(16, round(width * scale)), max(16, round(height * scale)))
+        size = tuple(max(MIN_FLOW_SIDE_PX, round(side * scale)) for side in (width, height))
         gray = cv2.cvtColor(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
         gap_s = time_s - self._gray_time_s
         if self._gray is not None and gap_s <= MAX_FLOW_GAP_S:
             flow = self._flow.calc(self._gray, gray, None)
             speed, angle = cv2.cartToPolar(flow[..., 0], flow[..., 1])
             speed /= np.float32(gap_s * np.hypot(*size))
-            bins = (angle * np.float32(DIRECTIONS / (2.0 * np.pi)) + np.float32(0.5)).astype(
-                np.int32
-            ) % DIRECTIONS
+            bins = (angle * np.float32(DIRECTIONS / (2.0 * np.pi)) + np.float32(0.5)).astype(int) % DIRECTIONS
             directogram = np.bincount(bins.ravel(), weights=speed.ravel(), minlength=DIRECTIONS) / speed.size
             self._flow_times_s.append(time_s)
             self._flow_gaps_s.append(gap_s)

@@ -178,9 +178,9 @@ def load_clip(source: ClipSource) -> ClipNetwork:
         label = f"{name}/{tag}" if source.weights is None else f"{name}/{source.weights.name}"
         mean, std = facts.get("mean", CLIP_MEAN), facts.get("std", CLIP_STD)
         weights = weights or _from_hub(source, facts.get("hf_hub", ""))
-        network = open_clip.create_model(
-            name, load_weights=False, force_quick_gelu=bool(facts.get("quick_gelu"))
-        )
+        custom = config.pop("custom_text", False)
+        build = open_clip.CustomTextCLIP if custom else open_clip.CLIP
+        network = build(**{**config, "quick_gelu": bool(facts.get("quick_gelu", config.get("quick_gelu")))})
         context = int(config.get("text_cfg", {}).get("context_length", 77))
     try:
         network.load_state_dict(load_file(str(weights)))
