@@ -16,7 +16,8 @@ from composer.music import ChordSpan, Marker, Note, Score, Track
 from composer.notation import DIVISIONS, Written, WrittenBar, write_staff
 from composer.theory import Key, spell, spell_in_chord
 
-TEMPO_CHANGE = 0.04  # share by which a tempo must change to be shown
+SHOWN_TEMPO_CHANGE = 0.04  # share by which a tempo must change to be shown
+PLAYED_TEMPO_CHANGE = 0.01  # and to be played (MIDI has every change)
 MIDDLE_C = 60
 _CLEFS = {"treble": ("G", "2"), "bass": ("F", "4"), "alto": ("C", "3"), "percussion": ("percussion", "")}
 _KINDS = {
@@ -106,18 +107,19 @@ class PartWriter:
     def write(self, root: ET.Element) -> None:
         """The part's measures."""
         part = ET.SubElement(root, "part", id=self.id)
-        previous_metre, shown_bpm = None, 0.0
+        previous_metre, shown_bpm, played_bpm = None, 0.0, 0.0
         for index, bar in enumerate(self.score.tempo_map.bars):
             measure = ET.SubElement(part, "measure", number=str(index + 1))
             metre = (bar.numerator, bar.denominator)
             self._attributes(measure, index, metre if metre != previous_metre else None)
             previous_metre = metre
             if self.number == 1:
-                if abs(bar.bpm - shown_bpm) > TEMPO_CHANGE * max(shown_bpm, 1.0):
-                    shown_bpm = bar.bpm
+                if abs(bar.bpm - shown_bpm) > SHOWN_TEMPO_CHANGE * shown_bpm:
                     _tempo_mark(measure, bar.bpm)
-                elif index and bar.tempo_us != self.score.tempo_map.bars[index - 1].tempo_us:
+                    shown_bpm = played_bpm = bar.bpm
+                elif abs(bar.bpm - played_bpm) > PLAYED_TEMPO_CHANGE * played_bpm:
                     _tempo_mark(measure, bar.bpm, visible=False)
+                    played_bpm = bar.bpm
             for marker in self.above.get(index, ()):
                 self._marker(measure, index, marker)
             if (mark := self.dynamics.get(index)) is not None:
@@ -259,7 +261,7 @@ class PartWriter:
         key = self._key_at(index).transposed(self.shift)
         span = self._chord_at(self.bar_starts[index] + start / DIVISIONS)
         written = pitch + self.shift
-        if span is None or span.chord is None:
+        if span is None or span.chord is None or pitch % 12 not in span.chord.pitch_classes:
             spelling = spell(written, key)
         else:
             spelling = spell_in_chord(written, (span.chord.root + self.shift) % 12, key)

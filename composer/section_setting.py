@@ -39,7 +39,7 @@ PHRASE_REST_BEATS = 1.0  # a rest that ends a phrase
 LEGATO_GAP_BEATS = 0.25
 DEFAULT_VELOCITY = 80
 MIN_NOTE_BEATS = 1 / 480
-MIN_FINAL_BEATS = 1.0  # a last window shorter than this belongs to the one before
+MIN_FINAL_BEATS = 0.5  # a last window shorter than this belongs to the one before
 _EPS = 1e-6
 
 
