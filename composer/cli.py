@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
         check_neighbours(console)
         return dispatch(options, console)
     except FrameScoreError as error:
-        return fail(console, str(error), error.exit_code)
+        return fail(console, told(error, options), error.exit_code)
     except MemoryError:
         return fail(
             console, "out of memory; close other programs or use a shorter film", OutOfResources.exit_code
@@ -44,12 +44,19 @@ def run(options: argparse.Namespace) -> int:
     except OSError as error:
         from composer.output import explain
 
-        told = explain(error, Path(str(error.filename or "a file")))
-        return fail(console, str(told), told.exit_code)
+        explained = explain(error, Path(str(error.filename or "a file")))
+        return fail(console, told(explained, options), explained.exit_code)
     except KeyboardInterrupt:
         return fail(console, "interrupted; earlier outputs are as they were", interrupt.INTERRUPTED)
     except interrupt.Terminated:
         return fail(console, "terminated; earlier outputs are as they were", interrupt.TERMINATED)
+
+
+def told(error: Exception, options: argparse.Namespace) -> str:
+    """The error's message, naming the output the user asked for rather than where it is being built."""
+    from composer.output import with_final_name
+
+    return with_final_name(str(error), options.output) if "output" in options else str(error)
 
 
 def fail(console: Console, message: str, exit_code: int) -> int:
@@ -83,7 +90,7 @@ def dispatch(options: argparse.Namespace, console: Console) -> int:
         }
         return works[options.command](options, console)
     except RenderError as error:
-        return fail(console, str(error), error.exit_code)
+        return fail(console, told(error, options), error.exit_code)
 
 
 def check_neighbours(console: Console) -> None:

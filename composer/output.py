@@ -21,6 +21,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import secrets
 import shutil
 import sys
@@ -72,6 +73,18 @@ def fitting_name(stem: str, suffix: str) -> str:
     """``stem + suffix``, the stem shortened so that the name fits a file system (255 bytes of UTF-8)."""
     room = MAX_NAME_BYTES - len(os.fsencode(suffix))
     return os.fsencode(stem)[:room].decode("utf-8", "ignore") + suffix
+
+
+def with_final_name(text: str, output: Path) -> str:
+    """``text`` with the name of a staging place made that of the ``output`` it stands for."""
+    final = output.resolve()
+    for folder in (final, final.parent):
+        staged = (
+            re.escape(f"{folder}{os.sep}{PREFIX}{_host()}-{os.getpid()}-")
+            + f"[0-9a-f]{{8}}(?:{re.escape(final.suffix)})?"
+        )
+        text = re.sub(staged, lambda _: str(output), text)
+    return text
 
 
 @contextmanager

@@ -16,7 +16,14 @@ import pytest
 
 from composer import output
 from composer.errors import BadInput, OutOfResources
-from composer.output import fitting_name, remove_leftovers, sha256_of, staged_file, staged_folder
+from composer.output import (
+    fitting_name,
+    remove_leftovers,
+    sha256_of,
+    staged_file,
+    staged_folder,
+    with_final_name,
+)
 
 NAMES = ("cues.yaml", "score.mid", "report.json")
 
@@ -218,6 +225,14 @@ def test_a_file_is_whole_or_as_it_was(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         fail()
     assert contents(tmp_path) == {"deep/a.mid": "one"}
+
+
+def test_messages_name_the_output_and_not_where_it_is_built(tmp_path: Path) -> None:
+    out = tmp_path / "my out"
+    with staged_folder(out) as folder:
+        assert with_final_name(f"{folder / 'score.wav'}: full; x", out) == f"{out / 'score.wav'}: full; x"
+    with staged_file(tmp_path / "a.wav") as path:
+        assert with_final_name(f"{path}: full; x", tmp_path / "a.wav") == f"{tmp_path / 'a.wav'}: full; x"
 
 
 def test_long_names_are_shortened_to_fit() -> None:
