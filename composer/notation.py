@@ -15,7 +15,7 @@ from composer.music import Note
 from composer.timing import TempoMap
 
 DIVISIONS = 24  # a quarter note
-_SIXTEENTH, _TRIPLET, _THIRTY_SECOND = 6, 8, 3
+_EIGHTH, _SIXTEENTH, _TRIPLET, _THIRTY_SECOND = 12, 6, 8, 3
 _FIT = 1.25  # 24ths that an onset may be off its grid
 _MAX_VOICES = 2
 
@@ -148,7 +148,8 @@ def write_staff(
 
 
 def _chords(notes: Sequence[Note], grid: _Grid, *, decays: bool) -> list[_Chord]:
-    """Notes on the grid, those of one start and end together, in order of start."""
+    """Notes on the grid, those of one start and end together, in order of start; small gaps closed, for players
+    read a sixteenth rest as an accent."""
     found: dict[tuple[int, int], set[int]] = {}
     final = grid.starts[-1]
     for note in notes:
@@ -168,6 +169,11 @@ def _chords(notes: Sequence[Note], grid: _Grid, *, decays: bool) -> list[_Chord]
             later = starts[following] if following < len(starts) else final
             if chord.end > later and chord.end - chord.start < DIVISIONS:
                 chord.end = later
+    longest_gap = _EIGHTH if decays else _SIXTEENTH
+    for chord in chords:
+        following = bisect.bisect_left(starts, chord.end)
+        if following < len(starts) and starts[following] - chord.end <= longest_gap:
+            chord.end = starts[following]
     return chords
 
 

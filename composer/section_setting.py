@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from composer.cue_spans import CueSpan, HitBeat
 from composer.instruments import Instrument
 from composer.music import Chord, LeadSheet, Note
-from composer.palettes import Layer
+from composer.palettes import Layer, Palette
 from composer.percussion import PercussionContext, percussion_notes
 from composer.spotting.cues import CueSheet
 from composer.texture import (
@@ -37,6 +37,7 @@ from composer.theory import Key
 
 PHRASE_REST_BEATS = 1.0  # a rest that ends a phrase
 LEGATO_GAP_BEATS = 0.25
+REGISTER_GAIN = 6  # semitones nearer to the leader's middle that an octave must bring
 DEFAULT_VELOCITY = 80
 MIN_NOTE_BEATS = 1 / 480
 MIN_FINAL_BEATS = 0.5  # a last window shorter than this belongs to the one before
@@ -87,7 +88,7 @@ class SectionSetting:
         )
         return cls(
             span=span,
-            melody=_inside(lead.melody, span, limit),
+            melody=_inside(_in_register(lead.melody, span.palette), span, limit),
             accompaniment=_inside(accompaniment, span, span.end_beats),
             windows=windows,
             key=Key.parse(span.section.key),
@@ -291,6 +292,21 @@ def _inside(notes: Sequence[Note], span: CueSpan, limit_beats: float) -> tuple[N
         if note.onset_beats < limit_beats - MIN_NOTE_BEATS
     )
     return tuple(cut)
+
+
+def _in_register(melody: Sequence[Note], palette: Palette) -> Sequence[Note]:
+    """The whole film's melody moved by an octave where it lies far from the leading instrument's middle."""
+    if not melody:
+        return melody
+    leader = next(layer for layer in palette.layers if layer.role == "melody")
+    mean = sum(note.pitch for note in melody) / len(melody) + 12 * leader.octaves
+    distances = {shift: abs(mean + shift - leader.instrument.centre) for shift in (0, 12, -12)}
+    shift = min(distances, key=lambda shift: (distances[shift], abs(shift)))
+    if distances[0] - distances[shift] < REGISTER_GAIN:
+        return melody
+    return [
+        replace(note, pitch=note.pitch + shift) if 0 <= note.pitch + shift <= 127 else note for note in melody
+    ]
 
 
 def _until(notes: Sequence[Note], end_beats: float) -> list[Note]:
