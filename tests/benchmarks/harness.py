@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import subprocess
 import sys
 import time
@@ -15,6 +14,8 @@ import av
 import mido
 import numpy as np
 import soundfile
+
+from render.movie import difference, scan
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SHARED_DATA = REPOSITORY.parent / "shared" / "data"
@@ -85,8 +86,8 @@ def faults_of(video: Path, outdir: Path) -> list[str]:
     loose_s = last_note_end_s(outdir / "score.mid") - picture_s
     if abs(loose_s) > LOOSE_END_S:
         faults.append(f"last note ends {loose_s:+.3f} s from the picture's end")
-    if packets_digest(video) != packets_digest(film):
-        faults.append("video packets differ from the input's")
+    if changed := difference(scan(video), film):
+        faults.append(f"the picture's packets are not the input's: {changed}")
     ElementTree.parse(outdir / "score.musicxml")
     return faults
 
@@ -117,16 +118,6 @@ def picture_end_s(film: Path) -> float:
     if not held_s:
         held_s = times[-1] - times[-2] if len(times) > 1 else 1.0 / float(stream.average_rate or 25)
     return times[-1] - times[0] + held_s
-
-
-def packets_digest(film: Path) -> str:
-    """SHA-256 over the payload of every video packet, in file order."""
-    digest = hashlib.sha256()
-    with av.open(str(film)) as container:
-        for packet in container.demux(container.streams.video[0]):
-            if packet.size:
-                digest.update(bytes(packet))
-    return digest.hexdigest()
 
 
 def files_in(folder: Path) -> list[Path]:

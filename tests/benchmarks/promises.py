@@ -83,7 +83,7 @@ def timed_s(command: list[str]) -> float:
     return time.monotonic() - started_s
 
 
-def kills(work: Path, film: Path) -> list[Line]:
+def kills(work: Path, film: Path, count: int = KILLS) -> list[Line]:
     """SIGKILL at random moments of ``score``: old outputs or complete new ones, and the user's file."""
     outdir = work / "kills"
     outcome = run(["score", film, "-o", outdir, "--offline", "--seed", "0"], 120)
@@ -92,7 +92,7 @@ def kills(work: Path, film: Path) -> list[Line]:
     (outdir / "notes.txt").write_text("mine", encoding="utf-8")
     generator = random.Random(0)
     broken, replaced = [], 0
-    for seed in range(1, KILLS + 1):
+    for seed in range(1, count + 1):
         before = report_of(outdir)
         process = subprocess.Popen(
             [*COMMAND, "score", str(film), "-o", str(outdir), "--offline", "--quiet", "--seed", str(seed)],
@@ -114,7 +114,7 @@ def kills(work: Path, film: Path) -> list[Line]:
             broken.append(seed)
     run(["score", film, "-o", outdir, "--offline"], 120)
     left = [path.name for path in work.glob(".framescore*")]
-    measured = f"{KILLS} kills, {replaced} published before it, {len(broken)} broken, {len(left)} leftovers"
+    measured = f"{count} kills, {replaced} published before it, {len(broken)} broken, {len(left)} leftovers"
     return [Line("killed at any moment: old outputs or complete new ones", measured, not broken and not left)]
 
 
