@@ -20,16 +20,16 @@ from composer.spotting.cues import CueSheet, Hit
 from composer.terminal import Console, Progress
 from composer.video.features import VideoFeatures
 
-# Seconds a stage takes for a minute of 720p film on two cores; only their ratios matter, for the time left.
+# Seconds a stage takes for half a minute of 720p film; only their ratios matter, for the time left.
 SHARES = {
-    "video": 20.0,
+    "video": 10.0,
     "spotting": 0.5,
-    "chords": 2.0,
-    "melody": 4.0,
-    "accompaniment": 8.0,
-    "orchestra": 0.3,
+    "chords": 1.0,
+    "melody": 2.0,
+    "accompaniment": 5.0,
+    "orchestra": 0.1,
 }
-WRITING_SHARES = {"midi": 0.2, "musicxml": 2.0, "sound": 6.0, "film": 2.0}
+WRITING_SHARES = {"midi": 0.1, "musicxml": 1.5, "sound": 7.0, "film": 5.0}
 USER_HIT_WEIGHT = 1.0
 CLIP_OFF = "none"
 
