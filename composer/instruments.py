@@ -75,9 +75,9 @@ _TABLE = (
     Instrument("Church Organ", 19, 36, 96, 10, "keyboard", "grand", volume=84),
     Instrument("Music Box", 10, 60, 96, 8, "percussion", pan=64, volume=104, decays=True),
     Instrument(
-        "Glockenspiel", 9, 79, 108, 2, "percussion", pan=46, volume=76, written_shift=-24, decays=True
+        "Glockenspiel", 9, 79, 108, 2, "percussion", pan=46, volume=100, written_shift=-24, decays=True
     ),
-    Instrument("Vibraphone", 11, 53, 89, 4, "percussion", pan=76, volume=92, decays=True),
+    Instrument("Vibraphone", 11, 53, 89, 4, "percussion", pan=76, volume=106, decays=True),
     Instrument("Marimba", 12, 45, 96, 4, "percussion", pan=50, volume=92, decays=True),
     Instrument("Tubular Bells", 14, 60, 77, 2, "percussion", pan=84, volume=84, decays=True),
     Instrument("Timpani", 47, 38, 57, 2, "percussion", "bass", pan=72, volume=100, decays=True),
@@ -109,8 +109,8 @@ _TABLE = (
     Instrument("Solo Viola", 41, 48, 86, 1, "strings", "alto", pan=70, volume=96),
     Instrument("Solo Cello", 42, 36, 79, 1, "strings", "bass", pan=80, volume=104),
     Instrument("Fiddle", 110, 55, 93, 1, "strings", pan=52, volume=96),
-    Instrument("Violins I", 48, 55, 98, 2, "strings", pan=36, volume=100),
-    Instrument("Violins II", 48, 55, 93, 2, "strings", pan=50, volume=92),
+    Instrument("Violins I", 48, 55, 98, 2, "strings", pan=36, volume=114),
+    Instrument("Violins II", 48, 55, 93, 2, "strings", pan=50, volume=98),
     Instrument("Violas", 48, 48, 86, 2, "strings", "alto", pan=72, volume=92),
     Instrument("Cellos", 48, 36, 76, 2, "strings", "bass", pan=86, volume=100),
     Instrument("Double Basses", 48, 28, 60, 1, "strings", "bass", pan=94, volume=100, written_shift=12),
@@ -125,38 +125,38 @@ _TABLE = (
     Instrument("Tenor Sax", 66, 44, 76, 1, "woodwind", pan=58, volume=96, written_shift=14),
     Instrument("Low Whistle", 78, 62, 88, 1, "woodwind", pan=56, volume=84),
     # Brass
-    Instrument("Trumpet", 56, 54, 82, 1, "brass", pan=78, volume=88, written_shift=2),
-    Instrument("Muted Trumpet", 59, 54, 82, 1, "brass", pan=72, volume=84, written_shift=2),
+    Instrument("Trumpet", 56, 54, 82, 1, "brass", pan=78, volume=106, written_shift=2),
+    Instrument("Muted Trumpet", 59, 54, 82, 1, "brass", pan=72, volume=100, written_shift=2),
     Instrument("Horns", 60, 41, 77, 4, "brass", pan=44, volume=96, written_shift=7),
     Instrument("Trombones", 57, 40, 70, 3, "brass", "bass", pan=84, volume=88),
     Instrument("Tuba", 58, 28, 58, 1, "brass", "bass", pan=88, volume=92),
     # Voices
-    Instrument("Choir", 52, 43, 81, 6, "voice", "grand", pan=64, volume=92),
+    Instrument("Choir", 52, 43, 81, 6, "voice", "grand", pan=64, volume=80),
     Instrument("Voice", 53, 57, 81, 1, "voice", pan=64, volume=88),
     # Electronic
-    Instrument("Warm Pad", 89, 36, 96, 8, "synth", "grand", pan=64, volume=88),
-    Instrument("Dark Pad", 95, 36, 84, 8, "synth", "grand", pan=64, volume=84),
-    Instrument("Bowed Glass", 92, 48, 96, 6, "synth", "grand", pan=76, volume=80),
+    Instrument("Warm Pad", 89, 36, 96, 8, "synth", "grand", pan=64, volume=64),
+    Instrument("Dark Pad", 95, 36, 84, 8, "synth", "grand", pan=64, volume=58),
+    Instrument("Bowed Glass", 92, 48, 96, 6, "synth", "grand", pan=76, volume=104),
     Instrument("Halo Pad", 94, 48, 96, 8, "synth", "grand", pan=52, volume=76),
-    Instrument("Synth Lead", 81, 48, 96, 1, "synth", pan=64, volume=76),
+    Instrument("Synth Lead", 81, 48, 96, 1, "synth", pan=64, volume=94),
     Instrument("Soft Lead", 80, 48, 96, 1, "synth", pan=64, volume=72),
     Instrument("Pulse", 39, 28, 88, 1, "synth", "bass", pan=58, volume=80, decays=True),
     Instrument("Synth Pluck", 88, 48, 100, 6, "synth", pan=46, volume=84, decays=True),
-    Instrument("Synth Bass", 38, 28, 60, 1, "synth", "bass", pan=64, volume=96),
-    Instrument("Sub Bass", 39, 24, 52, 1, "synth", "bass", pan=64, volume=92),
+    Instrument("Synth Bass", 38, 28, 60, 1, "synth", "bass", pan=64, volume=116),
+    Instrument("Sub Bass", 39, 24, 52, 1, "synth", "bass", pan=64, volume=82),
     Instrument("Fretless Bass", 35, 28, 67, 1, "plucked", "bass", pan=64, volume=96, written_shift=12),
     Instrument(
         "Electric Bass", 33, 28, 67, 1, "plucked", "bass", pan=64, volume=96, written_shift=12, decays=True
     ),
     # Folk
-    Instrument("Accordion", 21, 53, 93, 5, "keyboard", "treble", pan=74, volume=80),
-    Instrument("Dulcimer", 15, 50, 93, 4, "percussion", pan=44, volume=88, decays=True),
+    Instrument("Accordion", 21, 53, 93, 5, "keyboard", "treble", pan=74, volume=88),
+    Instrument("Dulcimer", 15, 50, 93, 4, "percussion", pan=44, volume=112, decays=True),
     # Drums: the range is the General MIDI percussion map
     Instrument("Drum Kit", 0, 35, 81, 6, "drums", "percussion", volume=92, decays=True),
-    Instrument("Brush Kit", 40, 35, 81, 6, "drums", "percussion", volume=96, decays=True),
+    Instrument("Brush Kit", 40, 35, 81, 6, "drums", "percussion", volume=120, decays=True),
     Instrument("Electronic Kit", 24, 35, 81, 6, "drums", "percussion", volume=88, decays=True),
     Instrument("Orchestral Percussion", 48, 35, 81, 6, "drums", "percussion", volume=96, decays=True),
-    Instrument("Hand Percussion", 0, 35, 81, 6, "drums", "percussion", volume=84, decays=True),
+    Instrument("Hand Percussion", 0, 35, 81, 6, "drums", "percussion", volume=116, decays=True),
 )
 
 INSTRUMENTS: dict[str, Instrument] = {instrument.name: instrument for instrument in _TABLE}
