@@ -175,7 +175,7 @@ _ALL = (
         "Folk band",
         0.65,
         0.25,
-        "folk rural village farm country nature forest travel road people warm summer food market "
+        "folk happy rural village farm country nature forest travel road people warm summer food market "
         "dance history",
         Layer("melody", "Fiddle"),
         Layer("melody", "Low Whistle", octaves=1, level=0.75, min_dynamics=0.55),
@@ -234,7 +234,7 @@ _ALL = (
         "Dark ambient",
         -0.7,
         -0.35,
-        "dark ambient horror scary tension suspense fear eerie fog ruin abandoned underwater space "
+        "dark ambient mystery horror scary tension suspense fear eerie fog ruin abandoned underwater space "
         "loneliness night cold",
         Layer("melody", "Bowed Glass", level=0.85),
         Layer("melody", "Solo Cello", octaves=-1, level=0.72, min_dynamics=0.55),
@@ -249,7 +249,7 @@ _ALL = (
         "Acoustic guitar",
         0.55,
         -0.25,
-        "guitar acoustic warm home family friends beach sunset summer nature calm hopeful road "
+        "guitar acoustic happy warm home family friends beach sunset summer nature calm hopeful road "
         "garden vlog morning",
         Layer("melody", "Acoustic Guitar", level=1.05),
         Layer("melody", "Low Whistle", octaves=1, level=0.62, min_dynamics=0.65),
