@@ -11,6 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 SOURCES := composer render tests
+FILM := $(patsubst ~/%,$(HOME)/%,$(VIDEO))
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev score test bench check lint doctor clean
@@ -20,8 +21,8 @@ help: ## this list
 	@echo "  VIDEO=film.mp4 OUT=folder PYTHON=python3.12 ARGS='--style jazz-combo --seed 7' PYTEST_ARGS='-k midi'"
 
 score: setup ## score VIDEO (or a 20-second animatic of its own) into OUT
-	@if [ -n "$(VIDEO)" ]; then \
-	    $(BIN)/framescore score "$(VIDEO)" -o "$(OUT)" $(ARGS); \
+	@if [ -n "$(FILM)" ]; then \
+	    $(BIN)/framescore score "$(FILM)" -o "$(OUT)" $(ARGS); \
 	else \
 	    mkdir -p "$(OUT)" && $(BIN)/python -m composer.video.animatic "$(OUT)/animatic.mp4" && \
 	    $(BIN)/framescore score "$(OUT)/animatic.mp4" -o "$(OUT)" $(ARGS); \
