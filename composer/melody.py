@@ -17,7 +17,7 @@ from composer.tokens.notes import NotePlan
 from composer.tokens.vocabulary import chord_of
 
 CHECKPOINT = Path(__file__).parent / "checkpoints" / "melody-pop909.safetensors"
-SAMPLING = Sampling(monophonic=True, lowest=52, highest=91)
+SAMPLING = Sampling(monophonic=True, lowest=52, highest=91, shortfall=0.75)
 STAGE_SEED = 2  # stages draw from streams of their own, so that one can be run again alone
 
 

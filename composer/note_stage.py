@@ -33,6 +33,7 @@ class Sampling:
     lowest: int = grid.LOWEST_PITCH
     highest: int = grid.HIGHEST_PITCH
     max_notes_a_beat: int = 16
+    shortfall: float = 0.2  # share of the notes asked for in a bar that may be left out
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,10 @@ def write_notes(
             condition = np.append(conditions[beat], max(left, 0) + 1 if asked[bar] >= 0 else 0)
             hidden = stepper.step(previous, torch.from_numpy(condition)[None], bar)
             full = written >= sampling.max_notes_a_beat or (asked[bar] >= 0 and left <= 0)
-            sample = _sampler(sampling, request.pitch_classes.get(beat), place, full, generator)
+            ends_bar = beat + 1 == beats or frame.bar_of_beat[beat + 1] != bar
+            short = bool(ends_bar and left > sampling.shortfall * asked[bar] >= 0)
+            bound = request.pitch_classes.get(beat)
+            sample = _sampler(sampling, bound, place, full, short, generator)
             choices = decoder.heads.sample(hidden, _remaining, sample)
             token = [int(choice) for choice in choices]
             if token[0] == note_tokens.BEAT:
@@ -98,9 +102,10 @@ def _sampler(
     pitch_classes: np.ndarray | None,
     place: tuple[int, int],
     full: bool,
+    short: bool,
     generator: torch.Generator,
 ):
-    """The grammar of one step, as a `Sampler`."""
+    """The grammar of one step, as a `Sampler`. ``full``: no more notes; ``short``: another note if there is room."""
     last_sub, last_pitch = place
     allowed = np.zeros(128, bool)
     allowed[sampling.lowest : sampling.highest + 1] = True
@@ -116,6 +121,7 @@ def _sampler(
             if last_sub >= 0 and (sampling.monophonic or not above.any()):
                 mask[1 + last_sub] = False
             mask[1:] &= bool(allowed.any())
+            mask[note_tokens.BEAT] = not (short and mask[1:].any())
             logits = logits.masked_fill(~torch.from_numpy(mask), float("-inf"))
         elif attribute == 1:
             mask = above if int(choices[0]) - 1 == last_sub else allowed
