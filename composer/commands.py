@@ -30,6 +30,7 @@ SHARES = {
     "orchestra": 0.1,
 }
 WRITING_SHARES = {"midi": 0.1, "musicxml": 1.5, "sound": 7.0, "film": 5.0}
+SYNTHESIS_SHARE = 0.7  # of making sound; the rest is mastering, which reports nothing
 USER_HIT_WEIGHT = 1.0
 CLIP_OFF = "none"
 
@@ -110,7 +111,7 @@ def render(options: Namespace, console: Console) -> int:
             soundfont=options.soundfont,
             loudness=options.loudness,
             stems=options.stems is not None,
-            progress=progress,
+            progress=lambda share: progress(SYNTHESIS_SHARE * share),
         )
         write_wav(rendering.mix, path)
         if options.stems is not None:

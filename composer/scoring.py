@@ -80,7 +80,7 @@ def write_sound(
         loudness=options.loudness,
         stems=options.stems,
         length_s=duration_s,
-        progress=progress,
+        progress=lambda share: progress(commands.SYNTHESIS_SHARE * share),
     )
     write_wav(rendering.mix, folder / WAV_NAME)
     if options.stems:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import time
@@ -23,7 +24,7 @@ COMMAND = (sys.executable, "-m", "composer.cli")
 OUTPUTS = ("cues.yaml", "score.mid", "score.musicxml", "score.wav", "report.json")
 SILENCE = 1e-4
 LOOSE_END_S = 0.05
-HELD_BACK = ("seed ", "note: ")  # lines on stderr that are not errors
+NO_ERROR = re.compile(r"seed \d|note: |[a-z]+(?: \d+%)? \(\d+:\d\d[^)]*\)$")  # seed, notes, progress
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,8 @@ class Outcome:
 
     @property
     def error_lines(self) -> list[str]:
-        """What stands on stderr, without the seed and notes."""
-        return [line for line in self.errors.splitlines() if line and not line.startswith(HELD_BACK)]
+        """What stands on stderr, without seed, notes and progress."""
+        return [line for line in self.errors.splitlines() if line and not NO_ERROR.match(line)]
 
     @property
     def is_clean_refusal(self) -> bool:
