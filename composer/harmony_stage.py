@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from composer.models.decoder import Decoder, Memory, Sampler
-from composer.models.sampling import Stepper, draw, nucleus
+from composer.models.sampling import Stepper, draw, nucleus, one_thread
 from composer.tokens import harmony as tokens
 from composer.tokens.frame import REGISTER_STEP, Frame
 from composer.tokens.notes import NotePlan
@@ -43,6 +43,7 @@ def unbound() -> Bounds:
     return Bounds(*(np.ones(sizes[name], bool) for name in ("melody_notes", "notes", "velocity", "chord")))
 
 
+@one_thread()
 def write_harmony(
     decoder: Decoder,
     frame: Frame,

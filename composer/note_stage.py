@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from composer.models.decoder import Decoder, Memory
-from composer.models.sampling import Stepper, draw, nucleus
+from composer.models.sampling import Stepper, draw, nucleus, one_thread
 from composer.tokens import grid
 from composer.tokens import notes as note_tokens
 from composer.tokens.frame import MAX_NOTES_A_BAR, Frame
@@ -47,6 +47,7 @@ class Request:
     pitch_classes: dict[int, np.ndarray]
 
 
+@one_thread()
 def write_notes(
     decoder: Decoder, request: Request, sampling: Sampling, generator: torch.Generator
 ) -> note_tokens.GridNotes:

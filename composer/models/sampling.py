@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor
 
@@ -21,6 +24,17 @@ def nucleus(logits: Tensor, p: float) -> Tensor:
 def draw(logits: Tensor, generator: torch.Generator) -> Tensor:
     """One class a row: (b, n) -> (b,) int64."""
     return torch.multinomial(logits.softmax(-1), 1, generator=generator)[:, 0]
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Decode on one thread: small products gain nothing from more, and sums come out alike on any number of cores."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 class Stepper:
