@@ -55,6 +55,8 @@ def compose(
     moods decide. ``on_stage`` is called with each name of `STAGES` as it starts. The score ends with the
     picture, and the same arguments give the same score. Raises NotInstalled where a checkpoint is missing.
     """
+    begin = on_stage or _ignore
+    begin("chords")  # which loads PyTorch
     from composer.accompaniment import compose_accompaniment
     from composer.chords import compose_chords
     from composer.melody import compose_melody
@@ -62,8 +64,6 @@ def compose(
 
     checkpoints = checkpoints or Checkpoints.shipped()
     digests = checkpoints.digests()
-    begin = on_stage or _ignore
-    begin("chords")
     harmony = compose_chords(cues, features, seed=seed, checkpoint=checkpoints.chords)
     begin("melody")
     lead = compose_melody(harmony, cues, seed=seed, checkpoint=checkpoints.melody)
