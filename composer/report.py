@@ -27,7 +27,6 @@ from composer.video.features import VideoFeatures
 PACKAGES = (
     "av",
     "mido",
-    "music21",
     "numpy",
     "open_clip_torch",
     "opencv-python",
