@@ -22,6 +22,7 @@ from composer.texture import (
     PAD_HIGH,
     Texture,
     Window,
+    deep,
     detached,
     legato,
     make_windows,
@@ -361,7 +362,10 @@ def _fit(notes: Sequence[Note], layer: Layer) -> tuple[Note, ...]:
             [note.pitch + 12 * layer.octaves for note in phrase], instrument
         )
         for note in phrase:
-            moved.append(replace(note, pitch=instrument.fold(note.pitch + shift)))
+            pitch = instrument.fold(note.pitch + shift)
+            if layer.role == "bass":
+                pitch = deep(pitch, instrument.low)
+            moved.append(replace(note, pitch=pitch))
     if layer.role == "melody" and layer.articulation == "sustained" and not instrument.decays:
         moved = list(legato(moved, LEGATO_GAP_BEATS))
     if layer.articulation == "detached" and layer.role != "bass":

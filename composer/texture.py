@@ -19,6 +19,7 @@ MIN_WINDOW_BEATS = 0.25
 MAX_PAD_BEATS = 8.0  # a held chord is struck anew after this
 HELD_BEATS = 1.0  # inner notes at least this long belong to the harmony
 BASS_CEILING = 60  # nothing above middle C is taken for a bass
+BASS_TOP = 50  # a bass instrument plays its line no higher than this where it can
 BASS_STEP = 4  # semitones above a window's lowest note that still count as its bass line
 PAD_LOW, PAD_HIGH, PAD_CENTRE = 48, 79, 62
 _EPS = 1e-6
@@ -122,6 +123,13 @@ def split_texture(accompaniment: Sequence[Note], windows: Sequence[Window]) -> T
             )
     bass.sort(key=_order)
     return Texture(tuple(bass), tuple(sorted(held, key=_order)), tuple(sorted(moving, key=_order)))
+
+
+def deep(pitch: int, low: int) -> int:
+    """``pitch`` as a bass plays it: by octaves down to `BASS_TOP`, as far as its lowest note ``low`` allows."""
+    while pitch > BASS_TOP and pitch - 12 >= low:
+        pitch -= 12
+    return pitch
 
 
 def nearest_pitch(pitch_class: int, target: int, low: int, high: int) -> int:
