@@ -40,7 +40,9 @@ class Note:
 
     def __post_init__(self) -> None:
         if self.onset_beats < 0 or self.duration_beats <= 0:
-            raise ValueError(f"note at beat {self.onset_beats} lasting {self.duration_beats}: needs >= 0 and > 0")
+            raise ValueError(
+                f"note at beat {self.onset_beats} lasting {self.duration_beats}: needs >= 0 and > 0"
+            )
         if not (0 <= self.pitch <= 127 and 1 <= self.velocity <= 127):
             raise ValueError(f"pitch {self.pitch} (0-127) or velocity {self.velocity} (1-127) out of range")
 

@@ -1,4 +1,4 @@
-"""The networks: the recurrent form agrees with the chunked one, cost a token is constant, memory stays in its window."""
+"""The networks: recurrent and chunked forms agree, cost a token is constant, memory stays in its window."""
 
 from __future__ import annotations
 

@@ -7,8 +7,11 @@ compares these with the held-out songs by V-MusProd's five statistics, and write
 from __future__ import annotations
 
 import argparse
-import sys
+import json
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import repeat
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -125,6 +128,60 @@ def held_out(stage: str, songs: Path, seed: int) -> list[Example]:
     ]
 
 
+def write_pieces(stages: dict[str, Decoder], frames: list[Frame], seed: int) -> list[Piece]:
+    """A piece on each frame, the processor's cores side by side; piece i has the seed ``seed + i``."""
+    seeds = range(seed, seed + len(frames))
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
+        return list(pool.map(write_piece, repeat(stages), frames, seeds))
+
+
+def compare(pieces: list[Piece], songs: list[Piece]) -> dict:
+    """The five statistics and the share of chord tones of generated pieces, beside those of real songs."""
+    made, real = (np.array([statistics(piece) for piece in group]) for group in (pieces, songs))
+    spread = np.maximum(real.std(0), 1e-9)
+    table = {
+        name: {
+            "generated": round(float(made[:, i].mean()), 4),
+            "held-out songs": round(float(real[:, i].mean()), 4),
+            "deviation between songs": round(float(spread[i]), 4),
+            "distance in deviations": round(float((made[:, i].mean() - real[:, i].mean()) / spread[i]), 2),
+        }
+        for i, name in enumerate(STATISTICS)
+    }
+    tones = {
+        name: round(float(np.mean([chord_tone_share(piece) for piece in group])), 4)
+        for name, group in (("generated", pieces), ("held-out songs", songs))
+    }
+    return {
+        "count": len(pieces),
+        "frames": "bars, tempi and moods of tuning songs; all else generated; no picture",
+        "statistics": table,
+        "accompaniment notes on chord tones": tones,
+    }
+
+
+def make_card(stage: str, plan: loop.Plan, progress: loop.Progress, nats: list[float], pieces: dict) -> dict:
+    """The model card of a stage, without what `save_checkpoint` adds."""
+    names = train_chords.tokens.ATTRIBUTES if stage == "chords" else train_notes.note_tokens.ATTRIBUTES
+    return {
+        "stage": stage,
+        "data": DATA,
+        "licence": "Apache-2.0",
+        "training": {
+            "processor minutes": round(progress.seconds / 60),
+            "steps": progress.step,
+            "tokens": progress.tokens,
+            "seed": plan.seed,
+            "rate": plan.rate,
+            "batch": plan.batch,
+            "crop": plan.steps,
+            "weights": f"EMA {loop.EMA_DECAY}, stored as float16",
+        },
+        "held-out nats": {name: round(value, 4) for name, value in zip(names, nats, strict=True)},
+        "pieces": pieces,
+    }
+
+
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -137,60 +194,23 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     trained = {stage: loop.load_average(args.runs / stage) for stage in WEIGHTS}
-    stages = {stage: decoder for stage, (decoder, _) in trained.items()}
+    songs: dict[str, list[Song]] = {"training": [], "tuning": [], "held-out": []}
+    for song in load_songs(args.songs):
+        songs[split_of(int(song.meta[0]))].append(song)
 
-    songs = load_songs(args.songs)
-    real = np.array(
-        [statistics(piece_of(song)) for song in songs if split_of(int(song.meta[0])) == "held-out"]
-    )
-    tuning = [song for song in songs if split_of(int(song.meta[0])) == "tuning"]
-    pieces = []
-    for index in range(args.pieces):
-        pieces.append(write_piece(stages, frame_of(tuning[index % len(tuning)]), args.seed + index))
-        print(f"piece {index + 1} of {args.pieces}", file=sys.stderr, flush=True)
-    made = np.array([statistics(piece) for piece in pieces])
-    table = {
-        name: {"generated": round(made[:, i].mean(), 4), "held-out songs": round(real[:, i].mean(), 4),
-               "deviation between songs": round(real[:, i].std(), 4),
-               "distance in deviations": round((made[:, i].mean() - real[:, i].mean()) / max(real[:, i].std(), 1e-9), 2)}
-        for i, name in enumerate(STATISTICS)
-    }  # fmt: skip
-    shares = {
-        "generated": round(float(np.mean([chord_tone_share(piece) for piece in pieces])), 4),
-        "held-out songs": round(
-            float(
-                np.mean(
-                    [chord_tone_share(piece_of(s)) for s in songs if split_of(int(s.meta[0])) == "held-out"]
-                )
-            ),
-            4,
-        ),
-    }
+    stages = {stage: decoder for stage, (decoder, _) in trained.items()}
+    frames = [frame_of(songs["tuning"][i % len(songs["tuning"])]) for i in range(args.pieces)]
+    pieces = compare(write_pieces(stages, frames, args.seed), [piece_of(song) for song in songs["held-out"]])
     for stage, (decoder, progress) in trained.items():
-        run = loop.read_run(args.runs / stage)
-        plan = loop.Plan(**run["plan"])
-        nats = loop.evaluate(
-            decoder, held_out(stage, args.songs, args.seed), replace(plan, device="cpu", steps=2048)
-        )
-        names = list(
-            train_chords.tokens.ATTRIBUTES if stage == "chords" else train_notes.note_tokens.ATTRIBUTES
-        )
-        card = {
-            "stage": stage,
-            "data": DATA,
-            "licence": "Apache-2.0",
-            "training": {"minutes": round(progress.seconds / 60), "steps": progress.step, "tokens": progress.tokens,
-                         "seed": plan.seed, "rate": plan.rate, "batch": plan.batch, "crop": plan.steps,
-                         "weights": "EMA 0.999, stored as float16"},
-            "held-out nats": {**{name: round(value, 4) for name, value in zip(names, nats, strict=True)}},
-            "pieces": {"count": len(pieces), "frames": "bars, tempi and moods of tuning songs; all else generated; no picture",
-                       "statistics": table, "accompaniment notes on chord tones": shares},
-        }  # fmt: skip
+        plan = loop.Plan(**loop.read_run(args.runs / stage)["plan"])
+        measuring = replace(plan, device="cpu", steps=2048)
+        nats = loop.evaluate(decoder, held_out(stage, args.songs, args.seed), measuring)
+        card = make_card(stage, plan, progress, nats, pieces)
         save_checkpoint(decoder, args.output / WEIGHTS[stage].name, card)
-        print(f"{stage}: held-out nats {card['held-out nats']}", file=sys.stderr)
-    for name, row in table.items():
-        print(f"{name:4}", row)
-    print("chord tones", shares)
+        print(stage, json.dumps(card["held-out nats"]))
+    for name, row in pieces["statistics"].items():
+        print(f"{name:4}", json.dumps(row))
+    print("chord tones", json.dumps(pieces["accompaniment notes on chord tones"]))
 
 
 if __name__ == "__main__":
