@@ -21,7 +21,7 @@ from composer.train.songs import frame_of, plan_of
 
 CONFIG = DecoderConfig(
     attributes=tuple(tokens.ATTRIBUTES.values()), conditions=tuple(tokens.CONDITIONS.values()),
-    features=(COLOR_WIDTH, SEMANTIC_WIDTH), width=192, layers=4, heads=3, encoder_layers=1, window=2,
+    features=(COLOR_WIDTH, SEMANTIC_WIDTH), width=192, layers=4, heads=3, encoder_layers=1, window=2, dropout=0.2,
 )  # fmt: skip
 PALETTES = 4000
 NO_MEMORY = np.zeros((0, 0), np.int64)

@@ -2,8 +2,9 @@
 
 The budget is processor time, so that a machine that is busy with other work slows training but does not spoil it.
 
-A run folder holds ``state.pt`` (model, EMA, optimiser, time spent: read back as plain tensors only), ``run.json``
-(configuration) and ``losses.csv`` (the loss curve). `composer.train.export` makes the checkpoints that ship from it.
+A run folder holds ``state.pt`` (model, EMA, optimiser, time spent), ``best.pt`` (the EMA weights with the lowest tuning
+loss; both are read back as plain tensors only), ``run.json`` (configuration) and ``losses.csv`` (the loss curve).
+`composer.train.export` makes the checkpoints that ship from it.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ WARM_UP_STEPS = 200
 FINAL_RATE = 0.02
 EMA_DECAY = 0.999
 SAVE_EVERY_S = 240.0
+TUNING_SONGS = 12
 
 
 @dataclass(frozen=True)
@@ -159,7 +161,9 @@ def train(
             )
         if time.monotonic() - saved > SAVE_EVERY_S or progress.seconds >= budget_s:
             _save(state_file, decoder, average, optimizer, progress)
-            _log(run, progress, "tuning", evaluate(average, tuning[:12], plan))
+            nats = evaluate(average, tuning[:TUNING_SONGS], plan)
+            _log(run, progress, "tuning", nats)
+            _keep_best(run / "best.pt", average, progress, sum(nats))
             saved = time.monotonic()
     return average.eval(), progress
 
@@ -177,9 +181,9 @@ def read_run(run: Path) -> dict:
 
 
 def load_average(run: Path) -> tuple[Decoder, Progress]:
-    """The EMA weights of a run folder, ready for inference, and what it has spent."""
+    """The best EMA weights of a run folder, ready for inference, and what had been spent on them."""
     config = DecoderConfig.from_json(json.dumps(read_run(run)["config"]))
-    state = torch.load(run / "state.pt", weights_only=True, map_location="cpu")
+    state = torch.load(run / "best.pt", weights_only=True, map_location="cpu")
     decoder = Decoder(config)
     decoder.load_state_dict(state["average"])
     return decoder.eval(), Progress(state["step"], state["tokens"], state["seconds"])
@@ -213,13 +217,25 @@ def _log(run: Path, progress: Progress, kind: str, values: list[float]) -> None:
         )
 
 
+def _keep_best(path: Path, average: Decoder, progress: Progress, nats: float) -> None:
+    if path.exists() and torch.load(path, weights_only=True, map_location="cpu")["nats"] <= nats:
+        return
+    _write(path, {"average": average.state_dict(), "nats": nats, **asdict(progress)})
+
+
 def _save(
     path: Path, decoder: Decoder, average: Decoder, optimizer: torch.optim.Optimizer, progress: Progress
 ) -> None:
+    content = {
+        "model": decoder.state_dict(),
+        "average": average.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        **asdict(progress),
+    }
+    _write(path, content)
+
+
+def _write(path: Path, content: dict) -> None:
     temporary = path.with_suffix(".tmp")
-    torch.save(
-        {"model": decoder.state_dict(), "average": average.state_dict(), "optimizer": optimizer.state_dict(),
-         "step": progress.step, "tokens": progress.tokens, "seconds": progress.seconds},
-        temporary,
-    )  # fmt: skip
+    torch.save(content, temporary)
     os.replace(temporary, path)

@@ -21,7 +21,7 @@ CONFIG = DecoderConfig(
     memory=tuple(note_tokens.MEMORY.values()),
     width=256, layers=5, heads=4, encoder_layers=1, cross_every=2,
 )  # fmt: skip
-CONFIGS = {"melody": replace(CONFIG, layers=4), "accompaniment": CONFIG}
+CONFIGS = {"melody": replace(CONFIG, layers=4, dropout=0.2), "accompaniment": CONFIG}
 
 
 def examples(songs: Path, stage: str) -> dict[str, list[Example]]:
