@@ -17,7 +17,6 @@ from composer.errors import FrameScoreError, OutOfResources
 from composer.options import parse_hit, parse_seed, parse_tempo_bpm
 from composer.terminal import Console
 
-DONE = 0
 DEFAULT_CLIP_MODEL = "ViT-B-32"
 LOUDNESS_PRESETS = ("broadcast", "us-tv", "web", "none")
 

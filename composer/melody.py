@@ -31,27 +31,25 @@ def compose_melody(
     decoder = load_checkpoint(checkpoint or CHECKPOINT).decoder
     form = form_of(cues)
     generator = torch.Generator().manual_seed(seed * 8 + STAGE_SEED)
-    request = Request(
-        form.frame, form.chord_ids(harmony.chords), melody_plan(harmony), None, _closing(form, harmony)
-    )
+    chords = form.chord_ids(harmony.chords)
+    plan = melody_plan(np.array([bar.melody_notes for bar in harmony.plan]))
+    request = Request(form.frame, chords, plan, None, _closing(form, chords))
     found = form.notes(write_notes(decoder, request, SAMPLING, generator))
     return LeadSheet(harmony, _monophonic(found))
 
 
-def melody_plan(harmony: Harmony) -> NotePlan:
-    """How many notes in each bar; loudness and register are the model's own."""
-    count = np.array([bar.melody_notes for bar in harmony.plan])
+def melody_plan(count: np.ndarray) -> NotePlan:
+    """``count`` notes in each bar (bars,); loudness and register are the model's own."""
     unset = np.full(len(count), -1)
     return NotePlan(notes=count, velocity=unset, register=unset, melody_notes=count)
 
 
-def _closing(form: Form, harmony: Harmony) -> dict[int, np.ndarray]:
+def _closing(form: Form, chords: np.ndarray) -> dict[int, np.ndarray]:
     """In the last bar the melody keeps to the notes of its chords."""
     last = np.flatnonzero(form.frame.bar_of_beat == len(form.sections) - 1)
     bound = {}
-    ids = form.chord_ids(harmony.chords)
     for beat in last:
-        chord = chord_of(int(ids[beat]))
+        chord = chord_of(int(chords[beat]))
         if chord is not None:
             bound[int(beat)] = np.isin(np.arange(12), list(chord.pitch_classes))
     return bound

@@ -98,13 +98,6 @@ class Harmony:
     chords: tuple[ChordSpan, ...]
     plan: tuple[BarPlan, ...]
 
-    def chord_at(self, beat: float) -> Chord | None:
-        """The chord that sounds at ``beat``."""
-        for span in self.chords:
-            if span.onset_beats <= beat < span.onset_beats + span.duration_beats:
-                return span.chord
-        return None
-
 
 @dataclass(frozen=True)
 class LeadSheet:

@@ -25,7 +25,7 @@ from composer.models.decoder import Decoder
 from composer.note_stage import Request, write_notes
 from composer.tokens import grid
 from composer.tokens.frame import Frame
-from composer.tokens.notes import GridNotes, NotePlan
+from composer.tokens.notes import GridNotes
 from composer.tokens.picture import COLOR_WIDTH, SEMANTIC_WIDTH, Picture
 from composer.tokens.vocabulary import CHORD_NONE, chord_of
 from composer.train import chords as train_chords
@@ -73,8 +73,8 @@ def write_piece(stages: dict[str, Decoder], frame: Frame, seed: int) -> Piece:
         np.zeros((bars, COLOR_WIDTH), np.float32), np.zeros((bars, SEMANTIC_WIDTH), np.float32)
     )
     harmony = write_harmony(stages["chords"], frame, no_picture, lambda bar, rested: unbound(), generator)
-    count, unset = harmony.plan.melody_notes, np.full(bars, -1)
-    request = Request(frame, harmony.chords, NotePlan(count, unset, unset, count), None, {})
+    plan = melody.melody_plan(harmony.plan.melody_notes)
+    request = Request(frame, harmony.chords, plan, None, {})
     tune = write_notes(stages["melody"], request, melody.SAMPLING, generator)
     request = Request(frame, harmony.chords, harmony.plan, tune, {})
     return Piece(
