@@ -1,0 +1,1 @@
+"""What notes say about themselves: chords, keys, phrases, the tune, the mood. Pure numpy, deterministic."""

@@ -1,0 +1,138 @@
+"""Chords from notes, one a pulse.
+
+Every pulse scores 120 chords by how well its notes fit: the weight of each pitch class (time sounded, more for notes
+that start on the pulse) against a template of chord tones and other tones, and the lowest note against the places in
+the chord where a bass stands (Pardo and Birmingham, "Algorithms for Chordal Analysis", *Computer Music Journal*
+26:2, 2002, for templates over segments; Temperley, *The Cognition of Basic Musical Structures*, 2001, ch. 6, for the
+preference for strong beats). The best path through the pulses pays for every change, less where a bar begins
+(Viterbi smoothing as in Sheh and Ellis, ISMIR 2003).
+
+Units: onsets and durations in pulses, chords as ids of `composer.tokens.vocabulary`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from composer.music import QUALITIES
+from composer.tokens.vocabulary import CHORD_NONE
+
+CHANGE_COST = 3.0
+CHANGE_COST_FIRST_OF_BAR = 1.0
+ONSET_BONUS = 0.25  # pulses of extra weight for a note that starts on the pulse
+SATURATION = 1.0  # pulses of sound at which a pulse carries half its full say
+EVIDENCE = 10.0  # what a full pulse of sound says, in nats per unit of pitch-class share
+BASS_EVIDENCE = 1.0
+SILENT_PULSES = 8  # a silence this long holds no chord
+
+# Natural logarithm of how often a quality is met (POP909's labels, flattened).
+_PRIOR = {"": 0.0, "m": -0.2, "aug": -4.0, "dim": -3.0, "sus4": -1.8, "sus2": -1.8, "7": -1.2, "maj7": -1.2,
+          "m7": -1.0, "m7b5": -2.5}  # fmt: skip
+_TONE_SHARE = (0.34, 0.27, 0.25, 0.14)  # root, third, fifth, seventh
+_OTHER_SHARE = 0.02
+_BASS_SHARE = (0.70, 0.12, 0.12, 0.04)
+_BASS_OTHER = 0.01
+
+
+def recognize_chords(
+    onset: np.ndarray,
+    duration: np.ndarray,
+    pitch: np.ndarray,
+    weight: np.ndarray,
+    beats: int,
+    first_of_bar: np.ndarray,
+) -> np.ndarray:
+    """The chord of every pulse.
+
+    ``onset`` and ``duration`` (n,) in pulses, ``pitch`` (n,) MIDI, ``weight`` (n,) >= 0: how much each note counts
+    (1 for all where nothing is known), ``first_of_bar`` (beats,) bool. Returns (beats,) int64 ids; `CHORD_NONE`
+    before the first note and in silences of `SILENT_PULSES` or more; shorter ones keep the chord before.
+    """
+    first = np.asarray(first_of_bar, bool)
+    if first.shape != (beats,):
+        raise ValueError(f"first_of_bar has shape {first.shape}, expected ({beats},)")
+    if beats == 0:
+        return np.zeros(0, np.int64)
+    classes, bass = pulse_classes(onset, duration, pitch, weight, beats)
+    sounds = classes.sum(1) > 1e-9
+    path = _best_path(_emission(classes, bass), np.where(first, CHANGE_COST_FIRST_OF_BAR, CHANGE_COST))
+    path[_long_silence(sounds)] = CHORD_NONE
+    return path
+
+
+def pulse_classes(
+    onset: np.ndarray, duration: np.ndarray, pitch: np.ndarray, weight: np.ndarray, beats: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """What sounds in every pulse: pitch-class weights (beats, 12) and the lowest pitch (beats,), 128 for none."""
+    onset, duration = np.asarray(onset, float), np.asarray(duration, float)
+    pitch, weight = np.asarray(pitch, np.int64), np.asarray(weight, float)
+    end = onset + duration
+    first = np.floor(onset + 1e-9).astype(np.int64)
+    spans = np.maximum(np.ceil(end - 1e-9).astype(np.int64) - first, 1)
+    note = np.repeat(np.arange(onset.size), spans)
+    pulse = first[note] + np.arange(note.size) - np.repeat(np.cumsum(spans) - spans, spans)
+    inside = (pulse >= 0) & (pulse < beats)
+    note, pulse = note[inside], pulse[inside]
+    overlap = np.clip(np.minimum(end[note], pulse + 1) - np.maximum(onset[note], pulse), 0.0, 1.0)
+    overlap += ONSET_BONUS * (np.abs(onset[note] - pulse) < 1e-6)
+    classes = np.bincount(
+        pulse * 12 + pitch[note] % 12, weights=overlap * weight[note], minlength=beats * 12
+    ).reshape(beats, 12)
+    bass = np.full(beats, 128, np.int64)
+    np.minimum.at(bass, pulse, np.where(overlap > 0.1, pitch[note], 128))
+    return classes, bass
+
+
+def _templates() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Log shares (120, 12) of sounding pitch classes, of bass pitch classes, and log prior (120,)."""
+    shares, basses, prior = [], [], []
+    for root in range(12):
+        for name, steps in QUALITIES.items():
+            row, bass = np.full(12, _OTHER_SHARE), np.full(12, _BASS_OTHER)
+            for step, share, bass_share in zip(steps, _TONE_SHARE, _BASS_SHARE, strict=False):
+                row[(root + step) % 12] = share
+                bass[(root + step) % 12] = bass_share
+            shares.append(row / row.sum())
+            basses.append(bass / bass.sum())
+            prior.append(_PRIOR[name])
+    return np.log(shares), np.log(basses), np.array(prior)
+
+
+_SHARES, _BASSES, _PRIORS = _templates()
+
+
+def _emission(classes: np.ndarray, bass: np.ndarray) -> np.ndarray:
+    """(beats, 120) in nats."""
+    total = classes.sum(1, keepdims=True)
+    share = classes / np.maximum(total, 1e-9)
+    say = total / (total + SATURATION)
+    heard = np.where(bass < 128, BASS_EVIDENCE, 0.0)[:, None] * _BASSES.T[bass % 12]
+    return EVIDENCE * say * (share @ _SHARES.T) + heard + np.where(total > 1e-9, _PRIORS[None], 0.0)
+
+
+def _best_path(emission: np.ndarray, change_cost: np.ndarray) -> np.ndarray:
+    """Viterbi where every change costs the same: (beats, states), (beats,) -> (beats,) int64."""
+    beats, states = emission.shape
+    came_from = np.empty((beats, states), np.int64)
+    stay = np.arange(states)
+    score = emission[0].copy()
+    for t in range(1, beats):
+        best = int(score.argmax())
+        changed = score[best] - change_cost[t]
+        came_from[t] = np.where(score >= changed, stay, best)
+        score = np.maximum(score, changed) + emission[t]
+    path = np.empty(beats, np.int64)
+    path[-1] = score.argmax()
+    for t in range(beats - 1, 0, -1):
+        path[t - 1] = came_from[t, path[t]]
+    return path
+
+
+def _long_silence(sounds: np.ndarray) -> np.ndarray:
+    """(beats,) bool: before the first sound, or in a silence of `SILENT_PULSES` or more."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[1], sounds.astype(np.int8), [1]])))
+    silent = np.zeros(sounds.size, bool)
+    for start, end in zip(edges[::2], edges[1::2], strict=True):
+        if start == 0 or end - start >= SILENT_PULSES:
+            silent[start:end] = True
+    return silent
