@@ -19,7 +19,7 @@ _KEYS = [Key(tonic, mode) for mode in KRUMHANSL_PROFILES for tonic in range(12)]
 
 def _profiles() -> np.ndarray:
     """(24, 12), zero mean, unit length."""
-    rows = []
+    rows: list[np.ndarray] = []
     for profile in KRUMHANSL_PROFILES.values():
         centred = np.asarray(profile) - np.mean(profile)
         rows.extend(np.roll(centred / np.linalg.norm(centred), tonic) for tonic in range(12))
@@ -43,7 +43,7 @@ def local_keys(pitch_class_weights: np.ndarray) -> list[Key]:
     share = weights / np.maximum(weights.sum(1, keepdims=True), 1e-9)
     reach = len(SMOOTHING) // 2
     padded = np.pad(share, ((reach, reach), (0, 0)))
-    around = sum(w * padded[i : i + bars] for i, w in enumerate(SMOOTHING))
+    around = np.tensordot(SMOOTHING, [padded[i : i + bars] for i in range(2 * reach + 1)], 1)
     centred = around - around.mean(1, keepdims=True)
     score = (centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-9)) @ _PROFILES.T
     return [_KEYS[i] for i in _best_path(score)]
