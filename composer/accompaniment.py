@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from composer.form import form_of
 from composer.models.checkpoint import load_checkpoint
+from composer.models.sampling import stream
 from composer.music import LeadSheet, Note
 from composer.note_stage import Request, Sampling, write_notes
 from composer.spotting.cues import CueSheet
@@ -44,5 +44,5 @@ def compose_accompaniment(
         form.grid_notes(lead.melody),
         pitch_classes={},
     )
-    generator = torch.Generator().manual_seed(seed * 8 + STAGE_SEED)
-    return form.notes(write_notes(decoder, request, SAMPLING, generator))
+    [written] = write_notes(decoder, [request], SAMPLING, [stream(seed, STAGE_SEED)])
+    return form.notes(written)

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from composer.form import Form, form_of
-from composer.harmony_stage import Bounds, unbound, write_harmony
+from composer.harmony_stage import (
+    Bounds,
+    HarmonyRequest,
+    HarmonySampling,
+    WrittenHarmony,
+    unbound,
+    write_harmony,
+)
 from composer.models.checkpoint import load_checkpoint
+from composer.models.sampling import stream
 from composer.music import BarPlan, Harmony
 from composer.spotting.cues import CueSheet
+from composer.themes import NEW, only, recall_chords, recalled_bars
 from composer.tokens import grid
 from composer.tokens.frame import MAX_NOTES_A_BAR
 from composer.tokens.picture import picture_of
-from composer.tokens.vocabulary import CHORD_NONE, chord_id
+from composer.tokens.vocabulary import CHORD_NONE, CHORDS, chord_id
 from composer.video.features import VideoFeatures
 
 CHECKPOINT = Path(__file__).parent / "checkpoints" / "chords-pop909.safetensors"
@@ -28,23 +37,30 @@ FREEDOM_NOTES = 0.3  # the model may choose within this share of the wished coun
 FREEDOM_LEVELS = 2  # ... and within so many velocity levels
 MELODY_NOTES_A_SECOND = 3.0  # at most
 LONGEST_MELODY_REST_BARS = 1
+SAMPLING = HarmonySampling()
+# Chords of the models' C major (False) and A minor (True) that may stand before the last tonic.
+LEADING_HOME = {
+    False: ((7, ""), (7, "7"), (11, "dim"), (5, ""), (2, "m"), (2, "m7"), (7, "sus4")),
+    True: ((4, ""), (4, "7"), (8, "dim"), (2, "m"), (11, "m7b5"), (11, "dim"), (4, "sus4")),
+}
 
 
 def compose_chords(
     cues: CueSheet, features: VideoFeatures | None, *, seed: int, checkpoint: Path | None = None
 ) -> Harmony:
-    """Write the harmony of a film and plan its bars. The last chord is the tonic.
+    """Write the harmony of a film and plan its bars. The music ends with a cadence on the tonic.
 
     Deterministic for a seed on CPU. Raises NotInstalled or BadInput where the checkpoint cannot be used.
     """
     form = form_of(cues)
-    written = write_harmony(
-        load_checkpoint(checkpoint or CHECKPOINT).decoder,
+    recalled = recalled_bars(form)
+    request = HarmonyRequest(
         form.frame,
         picture_of(features, cues.tempo_map),
-        lambda bar, rested: bounds_of(form, bar, rested),
-        torch.Generator().manual_seed(seed * 8 + STAGE_SEED),
+        lambda bar, written: bounds_of(form, recalled, bar, written),
     )
+    decoder = load_checkpoint(checkpoint or CHECKPOINT).decoder
+    [written] = write_harmony(decoder, [request], SAMPLING, [stream(seed, STAGE_SEED)])
     plan = written.plan
     bars = tuple(
         BarPlan(
@@ -60,26 +76,42 @@ def compose_chords(
     return Harmony(form.chord_spans(written.chords), bars)
 
 
-def bounds_of(form: Form, bar: int, rested_bars: int) -> Bounds:
-    """What the cue sheet leaves open for a bar, after ``rested_bars`` bars without melody."""
+def bounds_of(form: Form, recalled: np.ndarray, bar: int, written: WrittenHarmony) -> Bounds:
+    """What cue sheet and themes leave open for a bar, after the bars already ``written``."""
     section = form.sections[bar]
     free = unbound()
     melody = np.arange(free.melody_notes.size)
     count = np.arange(free.notes.size)
     chord = np.arange(free.chord.size)
     if section.silent:
-        return Bounds(melody == 0, count == 0, free.velocity, chord == CHORD_NONE)
+        return replace(free, melody_notes=melody == 0, notes=count == 0, chord=chord == CHORD_NONE)
     bar_s = float(form.bar_s[bar])
     wished = np.clip(np.interp(section.density, (0, 1), NOTES_A_SECOND) * bar_s, 1, MAX_NOTES_A_BAR)
     level = np.interp(section.dynamics, (0, 1), VELOCITY) / grid.VELOCITY_STEP
-    melody_notes = melody <= max(1.0, MELODY_NOTES_A_SECOND * bar_s)
-    if rested_bars >= LONGEST_MELODY_REST_BARS:
-        melody_notes &= melody > 0
-    tonic = chord_id(9, "m") if form.frame.minor[bar] else chord_id(0, "")
-    is_last = bar == len(form.sections) - 1
-    return Bounds(
-        melody_notes=melody_notes,
+    bounds = replace(
+        free,
         notes=np.abs(count - wished) <= max(1.0, FREEDOM_NOTES * wished),
         velocity=np.abs(np.arange(free.velocity.size) - level) <= FREEDOM_LEVELS,
-        chord=chord == tonic if is_last else chord != CHORD_NONE,
     )
+    source = int(recalled[bar])
+    if source != NEW:
+        recall = recall_chords(form, bar, source, written.chords)
+        return replace(bounds, melody_notes=melody == written.plan.melody_notes[source], chord=only(recall))
+    melody_notes = melody <= max(1.0, MELODY_NOTES_A_SECOND * bar_s)
+    if bar > 0 and not written.plan.melody_notes[-LONGEST_MELODY_REST_BARS:].any():
+        melody_notes &= melody > 0
+    return replace(bounds, melody_notes=melody_notes, chord=_cadence(form, bar))
+
+
+def _cadence(form: Form, bar: int) -> np.ndarray:
+    """Chords that the end of the music leaves open: (beats, chords) bool. The last bar is the tonic; what comes
+    before it leads there: V, V7, vii, IV or ii (Caplin, *Classical Form*, 1998, ch. 3)."""
+    beats = int(form.frame.bar_beats[bar])
+    allowed = np.tile(np.arange(CHORDS) != CHORD_NONE, (beats, 1))
+    last = len(form.sections) - 1
+    minor = bool(form.frame.minor[last])
+    if bar == last:
+        allowed[:] = np.arange(CHORDS) == (chord_id(9, "m") if minor else chord_id(0, ""))
+    elif bar == last - 1:
+        allowed[-1] = np.isin(np.arange(CHORDS), [chord_id(*name) for name in LEADING_HOME[minor]])
+    return allowed

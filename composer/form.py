@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 
@@ -15,21 +16,25 @@ from composer.music import Chord, ChordSpan, Note
 from composer.spotting.cues import CueSheet, Section
 from composer.theory import Key
 from composer.tokens import grid
-from composer.tokens.frame import Frame
+from composer.tokens.frame import CADENCES, STYLES, Frame
 from composer.tokens.notes import GridNotes
 from composer.tokens.vocabulary import CHORD_NONE, chord_id, chord_of, transpose_chord
+
+PHRASE_BARS = 4
 
 
 @dataclass(frozen=True)
 class Form:
-    """``sections`` (one a bar), ``shifts`` (bars,) semitones from the models' key to the bar's, ``beat_onsets``
-    (beats,) and ``beat_ends`` (beats,) in quarter notes on the tempo map, ``bar_s`` (bars,) seconds."""
+    """``sections`` (one a bar), ``shifts`` (bars,) semitones from the models' key to the bar's; of every beat of the
+    models, which is a pulse (`composer.timing.Bar.pulse_beats`): ``beat_onsets``, ``beat_ends`` and ``pulses``, its
+    full length, (beats,) in quarter notes on the tempo map; ``bar_s`` (bars,) seconds."""
 
     frame: Frame
     sections: tuple[Section, ...]
     shifts: np.ndarray
     beat_onsets: np.ndarray
     beat_ends: np.ndarray
+    pulses: np.ndarray
     bar_s: np.ndarray
 
     @property
@@ -45,10 +50,11 @@ class Form:
         for beat, sub, pitch, duration, velocity in zip(
             found.beat, found.sub, found.pitch, found.duration, found.velocity, strict=True
         ):
-            onset = float(self.beat_onsets[beat]) + grid.SUB_TICKS[sub] / grid.TICKS_PER_BEAT
+            pulse = float(self.pulses[beat])
+            onset = float(self.beat_onsets[beat]) + pulse * grid.SUB_TICKS[sub] / grid.TICKS_PER_BEAT
             if onset >= self.beat_ends[beat]:  # in the missing part of a shortened beat
                 continue
-            length = min(grid.duration_beats(int(duration)), end - onset)
+            length = min(pulse * grid.duration_beats(int(duration)), end - onset)
             moved = fold(int(pitch) + int(self.shifts[bar_of_beat[beat]]))
             loudness = int(velocity) * grid.VELOCITY_STEP + grid.VELOCITY_STEP // 2
             notes.append(Note(onset, length, moved, max(1, min(127, loudness))))
@@ -58,13 +64,15 @@ class Form:
         """Sounding notes back to the grid and the models' key."""
         onsets = np.array([note.onset_beats for note in notes], float)
         beat = np.clip(np.searchsorted(self.beat_onsets, onsets + 1e-9, side="right") - 1, 0, self.beats - 1)
-        carried, sub = grid.quantize_onsets(np.maximum(onsets - self.beat_onsets[beat], 0.0))
+        carried, sub = grid.quantize_onsets(
+            np.maximum(onsets - self.beat_onsets[beat], 0.0) / self.pulses[beat]
+        )
         beat = np.minimum(beat + carried, self.beats - 1)
         pitch = np.array([note.pitch for note in notes], int) - self.shifts[self.frame.bar_of_beat[beat]]
         rows = np.stack(
             [
                 beat, sub, [fold(int(p)) for p in pitch],
-                grid.quantize_durations(np.array([note.duration_beats for note in notes], float)),
+                grid.quantize_durations(np.array([note.duration_beats for note in notes], float) / self.pulses[beat]),
                 [note.velocity // grid.VELOCITY_STEP for note in notes],
             ],
             1,
@@ -109,27 +117,49 @@ def form_of(cues: CueSheet) -> Form:
     """The form that a cue sheet asks for."""
     tempo_map = cues.tempo_map
     starts = tempo_map.bar_starts_beats
-    sections, onsets, ends, counts = [], [], [], []
-    for index in range(len(tempo_map.bars)):
-        end = min(float(starts[index + 1]), tempo_map.end_beats)
-        middle_s = tempo_map.seconds((float(starts[index]) + end) / 2)
-        sections.append(_section_at(cues, middle_s))
-        count = max(1, math.ceil(end - float(starts[index]) - 1e-9))
+    sections, onsets, ends, pulses, counts = [], [], [], [], []
+    for index, bar in enumerate(tempo_map.bars):
+        start, end = float(starts[index]), min(float(starts[index + 1]), tempo_map.end_beats)
+        sections.append(_section_at(cues, tempo_map.seconds((start + end) / 2)))
+        pulse = bar.pulse_beats
+        count = max(1, math.ceil((end - start) / pulse - 1e-9))
         counts.append(count)
-        onsets += [float(starts[index]) + k for k in range(count)]
-        ends += [min(float(starts[index]) + k + 1, end) for k in range(count)]
+        onsets += [start + k * pulse for k in range(count)]
+        ends += [min(start + (k + 1) * pulse, end) for k in range(count)]
+        pulses += [pulse] * count
     keys = [Key.parse(section.key) for section in sections]
+    phrase_left, cadence = _phrases(sections)
     frame = Frame(
         bar_beats=np.array(counts),
-        bpm=np.array([bar.bpm for bar in tempo_map.bars]),
+        compound=np.array([int(bar.is_compound) for bar in tempo_map.bars]),
+        bpm=np.array([bar.bpm / bar.pulse_beats for bar in tempo_map.bars]),
         minor=np.array([int(key.mode == "minor") for key in keys]),
         valence=np.array([section.valence for section in sections]),
         arousal=np.array([section.arousal for section in sections]),
+        style=np.array([_written_style(section) for section in sections]),
+        phrase_left=phrase_left,
+        cadence=cadence,
     )
     return Form(
-        frame, tuple(sections), _shifts(keys), np.array(onsets), np.array(ends),
+        frame, tuple(sections), _shifts(keys), np.array(onsets), np.array(ends), np.array(pulses),
         np.array([bar.length_s for bar in tempo_map.bars]),
     )  # fmt: skip
+
+
+def _phrases(sections: list[Section]) -> tuple[np.ndarray, np.ndarray]:
+    """Phrases of four bars or a little more; a section ends with a closing cadence, what comes before is open."""
+    left, cadence = [], []
+    for _, group in groupby(sections, key=id):
+        bars = len(list(group))
+        for phrase in np.array_split(np.arange(bars), max(1, bars // PHRASE_BARS)):
+            left += list(range(len(phrase) - 1, -1, -1))
+        cadence += [CADENCES.index("none")] * (bars - 1) + [CADENCES.index("closing")]
+    open_ends = (np.array(left) == 0) & (np.array(cadence) != CADENCES.index("closing"))
+    return np.array(left), np.where(open_ends, -1, cadence)
+
+
+def _written_style(section: Section) -> int:
+    return STYLES.index("pop" if section.style == "pop" else "art song")
 
 
 def _section_at(cues: CueSheet, time_s: float) -> Section:

@@ -2,31 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from composer.models.decoder import Decoder, Memory, Sampler
-from composer.models.sampling import Stepper, draw, nucleus, one_thread
+from composer.models.decoder import Decoder, Memory
+from composer.models.sampling import Draw, decode
 from composer.tokens import harmony as tokens
-from composer.tokens.frame import REGISTER_STEP, Frame
+from composer.tokens.frame import GUIDED, REGISTER_STEP, Frame
 from composer.tokens.notes import NotePlan
 from composer.tokens.picture import Picture
 
-NUCLEUS = 0.92
+ATTRIBUTES = len(tokens.ATTRIBUTES)
+GUIDED_COLUMNS = [i for i, name in enumerate(tokens.CONDITIONS) if name in GUIDED]
+
+
+@dataclass(frozen=True)
+class HarmonySampling:
+    """How the plan (melody notes, notes, velocity, register) and the chords are drawn. Guidance strengthens
+    `composer.tokens.frame.GUIDED`."""
+
+    draws: tuple[Draw, ...] = (Draw(0.92),) * ATTRIBUTES
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """Which classes of each plan attribute, and which chords, a bar may have: bool arrays of the vocabulary."""
+    """Which classes of each plan attribute a bar may have, bool arrays of the vocabulary, and which chords each of
+    its beats: one such array for all, or one a beat."""
 
     melody_notes: np.ndarray
     notes: np.ndarray
     velocity: np.ndarray
+    register: np.ndarray
     chord: np.ndarray
+
+    def of(self, attribute: int, beat_in_bar: int) -> np.ndarray:
+        """The mask of an attribute: (classes,) bool."""
+        if attribute == tokens.CHORD:
+            return self.chord if self.chord.ndim == 1 else self.chord[min(beat_in_bar, len(self.chord) - 1)]
+        return (self.melody_notes, self.notes, self.velocity, self.register)[attribute]
 
 
 @dataclass(frozen=True)
@@ -37,76 +53,98 @@ class WrittenHarmony:
     chords: np.ndarray
 
 
+@dataclass(frozen=True)
+class HarmonyRequest:
+    """A frame, what is seen over it, and the bounds of each bar: ``bounds(bar, what is written before it)``."""
+
+    frame: Frame
+    picture: Picture
+    bounds: Callable[[int, WrittenHarmony], Bounds]
+
+
 def unbound() -> Bounds:
     """Everything is allowed."""
-    sizes = tokens.ATTRIBUTES
-    return Bounds(*(np.ones(sizes[name], bool) for name in ("melody_notes", "notes", "velocity", "chord")))
+    return Bounds(*(np.ones(size, bool) for size in tokens.ATTRIBUTES.values()))
 
 
-@one_thread()
 def write_harmony(
     decoder: Decoder,
-    frame: Frame,
-    picture: Picture,
-    bounds_of: Callable[[int, int], Bounds],
-    generator: torch.Generator,
-) -> WrittenHarmony:
-    """Decode a whole piece. ``bounds_of(bar, bars rested by the melody before it)`` binds each bar."""
-    bars = torch.arange(len(frame.bar_beats))[None]
-    memory = Memory(
-        features=(torch.from_numpy(picture.color)[None], torch.from_numpy(picture.semantic)[None]),
-        feature_bars=(bars, bars),
+    requests: Sequence[HarmonyRequest],
+    sampling: HarmonySampling,
+    streams: Sequence[np.random.Generator],
+) -> list[WrittenHarmony]:
+    """Write a harmony for each request, from the random stream beside it."""
+    memories = {id(request): _memory(request) for request in requests}
+    writers = [_Writer(request, stream) for request, stream in zip(requests, streams, strict=True)]
+    decode(decoder, writers, [memories[id(request)] for request in requests], sampling.draws, GUIDED_COLUMNS)
+    return [writer.harmony() for writer in writers]
+
+
+def _memory(request: HarmonyRequest) -> Memory:
+    bars = torch.arange(len(request.frame.bar_beats))[None]
+    features = (request.picture.color, request.picture.semantic)
+    return Memory(
+        features=tuple(torch.from_numpy(feature)[None] for feature in features), feature_bars=(bars, bars)
     )
-    stepper = Stepper(decoder, memory)
-    conditions = torch.from_numpy(tokens.conditions(frame))
-    beats, is_plan = tokens.layout(frame)
-    previous = torch.zeros(1, len(tokens.ATTRIBUTES), dtype=torch.int64)
-    steps = np.full((len(beats), len(tokens.ATTRIBUTES)), -1, np.int64)
-    rested = 0
-    bounds = unbound()
-    for step, (beat, plans) in enumerate(zip(beats, is_plan, strict=True)):
-        bar = int(frame.bar_of_beat[beat])
-        if plans:
-            bounds = bounds_of(bar, rested)
-        hidden = stepper.step(previous, conditions[None, step], bar)
-        choices = decoder.heads.sample(
-            hidden, _plan_left if plans else _chord_left, _sampler(bounds, generator)
+
+
+class _Writer:
+    """One harmony being written."""
+
+    def __init__(self, request: HarmonyRequest, stream: np.random.Generator) -> None:
+        self.request = request
+        self.stream = stream
+        self.table = tokens.conditions(request.frame)
+        self.beats, self.is_plan = tokens.layout(request.frame)
+        self.steps = np.full((len(self.beats), ATTRIBUTES), -1, np.int64)
+        self.previous = np.zeros(ATTRIBUTES, np.int64)
+        self.at = 0
+        self.bounds = request.bounds(0, self.harmony())
+
+    @property
+    def done(self) -> bool:
+        return self.at == len(self.beats)
+
+    @property
+    def bar(self) -> int:
+        return int(self.request.frame.bar_of_beat[self.beats[self.at]])
+
+    @property
+    def conditions(self) -> np.ndarray:
+        return self.table[self.at]
+
+    def has(self, attribute: int, step: np.ndarray) -> bool:
+        """Whether this token has an attribute; an empty bar has no velocity and no register."""
+        if not self.is_plan[self.at]:
+            return attribute == tokens.CHORD
+        return attribute < 2 or (attribute < tokens.CHORD and bool(step[1] != 0))
+
+    def given(self, attribute: int) -> int | None:
+        """Nothing is given; the bounds may leave one class."""
+        return None
+
+    def allowed(self, attribute: int, step: np.ndarray) -> np.ndarray | None:
+        """The classes of an attribute within the bounds of the bar."""
+        beat = int(self.beats[self.at] - self.request.frame.first_beats[self.bar])
+        return self.bounds.of(attribute, beat)
+
+    def take(self, step: np.ndarray) -> None:
+        """Write a token down."""
+        self.steps[self.at] = step
+        self.previous = step + 1
+        self.at += 1
+        if not self.done and self.is_plan[self.at]:
+            self.bounds = self.request.bounds(self.bar, self.harmony())
+
+    def harmony(self) -> WrittenHarmony:
+        """What was written so far."""
+        steps, is_plan = self.steps[: self.at], self.is_plan[: self.at]
+        planned = steps[is_plan]
+        register = planned[:, 3] * REGISTER_STEP + REGISTER_STEP // 2
+        plan = NotePlan(
+            notes=planned[:, 1],
+            velocity=planned[:, 2],
+            register=np.where(planned[:, 3] < 0, -1, register),
+            melody_notes=planned[:, 0],
         )
-        values = [int(choice) for choice in choices]
-        if plans:
-            steps[step, : len(values)] = values
-            rested = rested + 1 if values[0] == 0 else 0
-        else:
-            steps[step, tokens.CHORD] = values[0]
-        previous = torch.from_numpy(steps[None, step]) + 1
-    planned = steps[is_plan]
-    register = planned[:, 3] * REGISTER_STEP + REGISTER_STEP // 2
-    plan = NotePlan(
-        notes=planned[:, 1],
-        velocity=planned[:, 2],
-        register=np.where(planned[:, 3] < 0, -1, register),
-        melody_notes=planned[:, 0],
-    )
-    return WrittenHarmony(plan, steps[~is_plan, tokens.CHORD])
-
-
-def _plan_left(choices: list[Tensor]) -> tuple[int, ...]:
-    """An empty bar has no velocity and no register."""
-    if len(choices) == 2 and int(choices[1]) == 0:
-        return ()
-    return tuple(range(len(choices), tokens.CHORD))
-
-
-def _chord_left(choices: list[Tensor]) -> tuple[int, ...]:
-    return () if choices else (tokens.CHORD,)
-
-
-def _sampler(bounds: Bounds, generator: torch.Generator) -> Sampler:
-    masks = {0: bounds.melody_notes, 1: bounds.notes, 2: bounds.velocity, tokens.CHORD: bounds.chord}
-
-    def sample(attribute: int, logits: Tensor, choices: list[Tensor]) -> Tensor:
-        if attribute in masks:
-            logits = logits.masked_fill(~torch.from_numpy(masks[attribute]), float("-inf"))
-        return draw(nucleus(logits, NUCLEUS), generator)
-
-    return sample
+        return WrittenHarmony(plan, steps[~is_plan, tokens.CHORD])

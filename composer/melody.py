@@ -6,14 +6,15 @@ from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from composer.form import Form, form_of
 from composer.models.checkpoint import load_checkpoint
+from composer.models.sampling import stream
 from composer.music import Harmony, LeadSheet, Note
 from composer.note_stage import Request, Sampling, write_notes
 from composer.spotting.cues import CueSheet
-from composer.tokens.notes import NotePlan
+from composer.themes import NEW, recall_melody, recalled_bars
+from composer.tokens.notes import GridNotes, NotePlan
 from composer.tokens.vocabulary import chord_of
 
 CHECKPOINT = Path(__file__).parent / "checkpoints" / "melody-pop909.safetensors"
@@ -30,12 +31,17 @@ def compose_melody(
     """
     decoder = load_checkpoint(checkpoint or CHECKPOINT).decoder
     form = form_of(cues)
-    generator = torch.Generator().manual_seed(seed * 8 + STAGE_SEED)
     chords = form.chord_ids(harmony.chords)
     plan = melody_plan(np.array([bar.melody_notes for bar in harmony.plan]))
-    request = Request(form.frame, chords, plan, None, _closing(form, chords))
-    found = form.notes(write_notes(decoder, request, SAMPLING, generator))
-    return LeadSheet(harmony, _monophonic(found))
+    recalled = recalled_bars(form)
+
+    def theme(bar: int, notes: GridNotes) -> GridNotes | None:
+        source = int(recalled[bar])
+        return None if source == NEW else recall_melody(form, bar, source, notes, chords)
+
+    request = Request(form.frame, chords, plan, None, _closing(form, chords), theme)
+    [written] = write_notes(decoder, [request], SAMPLING, [stream(seed, STAGE_SEED)])
+    return LeadSheet(harmony, _monophonic(form.notes(written)))
 
 
 def melody_plan(count: np.ndarray) -> NotePlan:

@@ -1,34 +1,38 @@
 """Writing notes with a note decoder: what melody and accompaniment share.
 
 The grammar lives here: notes of a beat in order, only pitches of the piano, never more notes than the plan asks for.
-Whatever the weights, what comes out is valid music.
+Whatever the weights, what comes out is valid music. Several pieces are written side by side, each from a random
+stream of its own, so that a piece is the same alone and in any company.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from composer.models.decoder import Decoder, Memory
-from composer.models.sampling import Stepper, draw, nucleus, one_thread
+from composer.models.sampling import Draw, decode
 from composer.tokens import grid
 from composer.tokens import notes as note_tokens
-from composer.tokens.frame import MAX_NOTES_A_BAR, Frame
+from composer.tokens.frame import GUIDED, MAX_NOTES_A_BAR, Frame
 
-MIN_PIECE_FOR_PROGRESS_BEATS = (
-    128  # shorter cues leave "how far" open: the songs behind the models are longer
-)
-PROGRESS_COLUMN = list(note_tokens.CONDITIONS).index("progress")
+# Shorter cues leave "how far" open: the music behind the models is longer.
+MIN_PIECE_FOR_PROGRESS_BEATS = 128
+COLUMNS = list(note_tokens.CONDITIONS)
+PROGRESS_COLUMN = COLUMNS.index("progress")
+GUIDED_COLUMNS = [i for i, name in enumerate(COLUMNS) if name in GUIDED]
+ATTRIBUTES = len(note_tokens.ATTRIBUTES)
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """Nucleus sizes by attribute (COMPOSE: place, pitch, duration, velocity), and the voices a stage may write."""
+    """How a stage draws place, pitch, duration and velocity, and the voices it may write. Guidance strengthens
+    `composer.tokens.frame.GUIDED`."""
 
-    nucleus: tuple[float, float, float, float] = (0.95, 0.90, 0.90, 0.95)
+    draws: tuple[Draw, Draw, Draw, Draw] = (Draw(0.95), Draw(0.90), Draw(0.90), Draw(0.95))
     monophonic: bool = False
     lowest: int = grid.LOWEST_PITCH
     highest: int = grid.HIGHEST_PITCH
@@ -38,95 +42,130 @@ class Sampling:
 
 @dataclass(frozen=True)
 class Request:
-    """What a stage is to write. ``pitch_classes``: bound beat -> allowed pitch classes (12,) bool."""
+    """What a stage is to write.
+
+    ``chords`` (beats,) ids in the models' key; ``melody`` is looked at by the accompaniment; ``pitch_classes``: bound
+    beat -> allowed pitch classes (12,) bool. ``given(bar, notes before it)`` gives the notes of bars that are not to
+    be invented, None for the others; the network goes on from them.
+    """
 
     frame: Frame
-    chords: np.ndarray  # (beats,) ids in the models' key
+    chords: np.ndarray
     plan: note_tokens.NotePlan
-    melody: note_tokens.GridNotes | None  # looked at by the accompaniment
+    melody: note_tokens.GridNotes | None
     pitch_classes: dict[int, np.ndarray]
+    given: Callable[[int, note_tokens.GridNotes], note_tokens.GridNotes | None] | None = None
 
 
-@one_thread()
 def write_notes(
-    decoder: Decoder, request: Request, sampling: Sampling, generator: torch.Generator
-) -> note_tokens.GridNotes:
-    """Decode a whole piece, one token at a time, at constant cost a token."""
-    frame = request.frame
-    beats = len(frame.bar_of_beat)
-    memory, memory_bars = note_tokens.memory(frame, request.chords, request.melody)
-    stepper = Stepper(decoder, Memory(torch.from_numpy(memory)[None], torch.from_numpy(memory_bars)[None]))
-    conditions = note_tokens.conditions(frame, request.chords, request.plan)
-    if beats < MIN_PIECE_FOR_PROGRESS_BEATS:
-        conditions[:, PROGRESS_COLUMN] = 0
-    asked = np.where(request.plan.notes < 0, -1, np.minimum(request.plan.notes, MAX_NOTES_A_BAR))
-    steps: list[list[int]] = []
-    previous = torch.zeros(1, len(note_tokens.ATTRIBUTES), dtype=torch.int64)
-    last_bar, left = -1, 0
-    for beat in range(beats):
-        bar = int(frame.bar_of_beat[beat])
-        if bar != last_bar:
-            last_bar, left = bar, int(asked[bar])
-        place = (-1, -1)  # sub-position and pitch of the last note in this beat
-        written = 0
-        while True:
-            condition = np.append(conditions[beat], max(left, 0) + 1 if asked[bar] >= 0 else 0)
-            hidden = stepper.step(previous, torch.from_numpy(condition)[None], bar)
-            full = written >= sampling.max_notes_a_beat or (asked[bar] >= 0 and left <= 0)
-            ends_bar = beat + 1 == beats or frame.bar_of_beat[beat + 1] != bar
-            short = bool(ends_bar and left > sampling.shortfall * asked[bar] >= 0)
-            bound = request.pitch_classes.get(beat)
-            sample = _sampler(sampling, bound, place, full, short, generator)
-            choices = decoder.heads.sample(hidden, _remaining, sample)
-            token = [int(choice) for choice in choices]
-            if token[0] == note_tokens.BEAT:
-                steps.append([note_tokens.BEAT, -1, -1, -1])
-                previous = torch.tensor([steps[-1]]) + 1
-                break
-            steps.append(token)
-            previous = torch.tensor([token]) + 1
-            place = (token[0] - 1, token[1])
-            written += 1
-            left -= 1
-    return note_tokens.decode(np.array(steps), beats)
+    decoder: Decoder, requests: Sequence[Request], sampling: Sampling, streams: Sequence[np.random.Generator]
+) -> list[note_tokens.GridNotes]:
+    """Write a piece for each request, from the random stream beside it, at constant cost a token."""
+    memories = {id(request): _memory(request) for request in requests}
+    writers = [_Writer(request, sampling, stream) for request, stream in zip(requests, streams, strict=True)]
+    decode(decoder, writers, [memories[id(request)] for request in requests], sampling.draws, GUIDED_COLUMNS)
+    return [writer.notes() for writer in writers]
 
 
-def _remaining(choices: list[Tensor]) -> tuple[int, ...]:
-    """A BEAT token has a kind only; a note has all four attributes."""
-    if choices and int(choices[0]) == note_tokens.BEAT:
-        return ()
-    return tuple(range(len(choices), len(note_tokens.ATTRIBUTES)))
+def _memory(request: Request) -> Memory:
+    memory, bars = note_tokens.memory(request.frame, request.chords, request.melody)
+    return Memory(torch.from_numpy(memory)[None], torch.from_numpy(bars)[None])
 
 
-def _sampler(
-    sampling: Sampling,
-    pitch_classes: np.ndarray | None,
-    place: tuple[int, int],
-    full: bool,
-    short: bool,
-    generator: torch.Generator,
-):
-    """The grammar of one step, as a `Sampler`. ``full``: no more notes; ``short``: another note if there is room."""
-    last_sub, last_pitch = place
-    allowed = np.zeros(128, bool)
-    allowed[sampling.lowest : sampling.highest + 1] = True
-    if pitch_classes is not None:
-        allowed &= pitch_classes[np.arange(128) % 12]
-    above = allowed & (np.arange(128) > last_pitch)
+class _Writer:
+    """One piece being written: where it stands, and what the grammar allows next."""
 
-    def sample(attribute: int, logits: Tensor, choices: list[Tensor]) -> Tensor:
-        if attribute == 0:
-            mask = np.ones(note_tokens.KINDS, bool)
-            mask[1:] = not full
-            mask[1 : 1 + max(last_sub, 0)] = False
-            if last_sub >= 0 and (sampling.monophonic or not above.any()):
-                mask[1 + last_sub] = False
-            mask[1:] &= bool(allowed.any())
-            mask[note_tokens.BEAT] = not (short and mask[1:].any())
-            logits = logits.masked_fill(~torch.from_numpy(mask), float("-inf"))
-        elif attribute == 1:
-            mask = above if int(choices[0]) - 1 == last_sub else allowed
-            logits = logits.masked_fill(~torch.from_numpy(mask), float("-inf"))
-        return draw(nucleus(logits, sampling.nucleus[attribute]), generator)
+    def __init__(self, request: Request, sampling: Sampling, stream: np.random.Generator) -> None:
+        self.sampling = sampling
+        self.stream = stream
+        self.bound = request.pitch_classes
+        self.bar_of_beat = request.frame.bar_of_beat
+        self.asked = np.where(request.plan.notes < 0, -1, np.minimum(request.plan.notes, MAX_NOTES_A_BAR))
+        self.table = note_tokens.conditions(request.frame, request.chords, request.plan)
+        if len(self.bar_of_beat) < MIN_PIECE_FOR_PROGRESS_BEATS:
+            self.table[:, PROGRESS_COLUMN] = 0
+        self.range = np.zeros(128, bool)
+        self.range[sampling.lowest : sampling.highest + 1] = True
+        self.request = request
+        self.waiting: dict[int, np.ndarray] = {}
+        self.previous = np.zeros(ATTRIBUTES, np.int64)
+        self.steps: list[np.ndarray] = []
+        self.beat = -1
+        self.bar = -1
+        self.left = 0
+        self.done = False
+        self._next_beat()
 
-    return sample
+    def _next_beat(self) -> None:
+        self.beat += 1
+        self.place = (-1, -1)  # sub-position and pitch of the last note in this beat
+        self.written = 0
+        if self.beat == len(self.bar_of_beat):
+            self.done = True
+            return
+        if self.bar_of_beat[self.beat] != self.bar:
+            self.bar = int(self.bar_of_beat[self.beat])
+            self.left = int(self.asked[self.bar])
+            self._receive()
+        self.pitches = self.range
+        if self.beat in self.bound:
+            self.pitches = self.range & self.bound[self.beat][np.arange(128) % 12]
+
+    def _receive(self) -> None:
+        """Line up the tokens of a bar that is given, each beat's BEAT token last."""
+        given = self.request.given and self.request.given(self.bar, self.notes())
+        if given is None:
+            return
+        tokens = np.stack([1 + given.sub, given.pitch, given.duration, given.velocity], 1)
+        end = np.array([[note_tokens.BEAT, -1, -1, -1]])
+        for beat in np.flatnonzero(self.bar_of_beat == self.bar):
+            self.waiting[int(beat)] = np.concatenate([tokens[given.beat == beat], end])
+
+    @property
+    def conditions(self) -> np.ndarray:
+        """The conditions of the next token (columns,)."""
+        countdown = max(self.left, 0) + 1 if self.asked[self.bar] >= 0 else 0
+        return np.append(self.table[self.beat], countdown)
+
+    def has(self, attribute: int, step: np.ndarray) -> bool:
+        """A BEAT token has a kind only; a note has all attributes."""
+        return attribute == 0 or bool(step[0] != note_tokens.BEAT)
+
+    def given(self, attribute: int) -> int | None:
+        """In a bar that is given, its next token."""
+        tokens = self.waiting.get(self.beat)
+        return int(tokens[self.written, attribute]) if tokens is not None else None
+
+    def allowed(self, attribute: int, step: np.ndarray) -> np.ndarray | None:
+        """Kinds and pitches that the grammar allows."""
+        last_sub, last_pitch = self.place
+        if attribute == 1:
+            return self.pitches & (np.arange(128) > last_pitch) if step[0] - 1 == last_sub else self.pitches
+        if attribute > 1:
+            return None
+        asked = self.asked[self.bar]
+        full = self.written >= self.sampling.max_notes_a_beat or (asked >= 0 and self.left <= 0)
+        mask = np.ones(note_tokens.KINDS, bool)
+        mask[1:] = not full and bool(self.pitches.any())
+        mask[1 : 1 + max(last_sub, 0)] = False
+        if last_sub >= 0 and (self.sampling.monophonic or not self.pitches[last_pitch + 1 :].any()):
+            mask[1 + last_sub] = False
+        ends_bar = self.beat + 1 == len(self.bar_of_beat) or self.bar_of_beat[self.beat + 1] != self.bar
+        short = ends_bar and self.left > self.sampling.shortfall * asked >= 0
+        mask[note_tokens.BEAT] = not (short and mask[1:].any())
+        return mask
+
+    def take(self, step: np.ndarray) -> None:
+        """Write a token down."""
+        self.steps.append(step)
+        self.previous = step + 1
+        if step[0] == note_tokens.BEAT:
+            self._next_beat()
+        else:
+            self.place = (int(step[0]) - 1, int(step[1]))
+            self.written += 1
+            self.left -= 1
+
+    def notes(self) -> note_tokens.GridNotes:
+        """What was written."""
+        return note_tokens.decode(np.array(self.steps), len(self.bar_of_beat))

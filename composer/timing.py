@@ -53,6 +53,16 @@ class Bar:
         """Length in seconds."""
         return self.length_beats * self.tempo_us / 1e6
 
+    @property
+    def is_compound(self) -> bool:
+        """Whether the pulse is three eighths (or three of a smaller value): 3/8, 6/8, 9/8, 12/8."""
+        return self.denominator >= 8 and self.numerator % 3 == 0
+
+    @property
+    def pulse_beats(self) -> float:
+        """Length in quarter notes of what a listener taps: a quarter note, or three units of a compound metre."""
+        return 12 / self.denominator if self.is_compound else 1.0
+
 
 @dataclass(frozen=True)
 class TempoMap:

@@ -16,19 +16,20 @@ from composer.tokens.vocabulary import CHORD_NONE, CHORDS, chord_id, chord_of, t
 
 def make_frame(bar_beats=(4, 4, 3, 4)) -> Frame:
     bars = len(bar_beats)
+    whole, none = np.zeros(bars, int), np.full(bars, -1)
     return Frame(
-        np.array(bar_beats), np.full(bars, 90.0), np.zeros(bars, int), np.zeros(bars), np.zeros(bars)
+        np.array(bar_beats), whole, np.full(bars, 90.0), whole, np.zeros(bars), np.zeros(bars), whole, none, none
     )
 
 
 @st.composite
 def grid_notes(draw, beats: int = 15):
     rows = draw(
-        st.sets(st.tuples(st.integers(0, beats - 1), st.integers(0, 5), st.integers(21, 108)), max_size=60)
+        st.sets(st.tuples(st.integers(0, beats - 1), st.integers(0, 7), st.integers(21, 108)), max_size=60)
     )
     ordered = np.array(sorted(rows), np.int64).reshape(-1, 3)
     rng = np.random.default_rng(len(rows))
-    return notes.GridNotes(*ordered.T, rng.integers(0, 21, len(rows)), rng.integers(0, 32, len(rows)))
+    return notes.GridNotes(*ordered.T, rng.integers(0, len(grid.DURATION_TICKS), len(rows)), rng.integers(0, 32, len(rows)))
 
 
 @given(grid_notes())
@@ -42,7 +43,7 @@ def test_notes_survive_the_round_trip(found):
 def test_any_ids_decode_to_valid_notes(steps):
     found = notes.decode(steps, 12)
     assert ((found.beat >= 0) & (found.beat < 12)).all()
-    assert ((found.sub >= 0) & (found.sub < 6)).all()
+    assert ((found.sub >= 0) & (found.sub < len(grid.SUB_TICKS))).all()
     assert ((found.pitch >= grid.LOWEST_PITCH) & (found.pitch <= grid.HIGHEST_PITCH)).all()
     assert ((found.duration >= 0) & (found.duration < len(grid.DURATION_TICKS))).all()
     assert ((found.velocity >= 0) & (found.velocity < grid.VELOCITY_LEVELS)).all()
@@ -112,7 +113,7 @@ def test_the_next_chord_is_the_next_different_one():
 def test_quantizing_keeps_grid_values_and_carries_to_the_next_beat():
     beat, sub = grid.quantize_onsets(np.array([0.0, 0.25, 1 / 3, 0.97, 2.5]))
     assert beat.tolist() == [0, 0, 0, 1, 2]
-    assert sub.tolist() == [0, 1, 2, 0, 3]
+    assert sub.tolist() == [0, 2, 3, 0, 4]
     ticks = np.array(grid.DURATION_TICKS) / 12
     assert grid.quantize_durations(ticks).tolist() == list(range(len(ticks)))
 

@@ -8,7 +8,6 @@ and predicts the attributes one after another, each given those before it, so th
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -19,9 +18,6 @@ from torch.nn import functional as F
 from composer.models.attention import BarAttention, GatedLinearAttention
 
 IGNORED = -1  # target of an attribute that a step does not have
-Sampler = Callable[
-    [int, Tensor, list[Tensor]], Tensor
-]  # attribute index, logits (b, size), earlier choices -> (b,)
 
 
 @dataclass(frozen=True)
@@ -144,14 +140,20 @@ class DecoderLayer(nn.Module):
         return x + self.dropout(self.feed_forward(self.norm2(x)))
 
     def step(
-        self, x: Tensor, condition: Tensor, state: Tensor, seen: tuple[Tensor, Tensor] | None
+        self,
+        x: Tensor,
+        condition: Tensor,
+        state: Tensor,
+        seen: tuple[Tensor, Tensor] | None,
+        visible: Tensor,
     ) -> tuple[Tensor, Tensor]:
-        """One position (b, width); ``seen`` holds the memory's keys and values within the window."""
+        """One position (b, width); ``seen``: keys and values of the memory in sight (b, heads, slots, head width),
+        of which ``visible`` (b, 1, 1, slots) are in use."""
         x = x + self.condition(condition)
         attended, state = self.attention.step(self.norm1(x), state)
         x = x + attended
         if self.cross is not None and self.norm3 is not None and seen is not None:
-            x = x + self.cross(self.norm3(x)[:, None], seen, None)[:, 0]
+            x = x + self.cross(self.norm3(x)[:, None], seen, visible)[:, 0]
         return x + self.feed_forward(self.norm2(x)), state
 
 
@@ -169,39 +171,31 @@ class ChainedHeads(nn.Module):
         )
         self.logits = nn.ModuleList(nn.Linear(width, size) for size in config.attributes)
 
-    def _advance(self, i: int, hidden: Tensor, choice: Tensor) -> Tensor:
+    def begin(self, hidden: Tensor) -> Tensor:
+        """The decoder's output (b, width) made ready for `predict` and `advance`."""
+        return self.norm(hidden)
+
+    def predict(self, i: int, hidden: Tensor) -> Tensor:
+        """Logits of attribute ``i``: (b, classes)."""
+        return self.logits[i](hidden)
+
+    def advance(self, i: int, hidden: Tensor, choice: Tensor) -> Tensor:
+        """Tell the attributes after ``i`` what was chosen for it: hidden (b, width), choice (b,) -> (b, width)."""
         hidden = hidden + self.chosen[i](choice)
         return hidden + self.mix[i](hidden)
 
     def losses(self, hidden: Tensor, targets: Tensor) -> list[Tensor]:
         """Negative log-likelihood of each attribute, for the positions that have it, summed: hidden (n, width),
         targets (n, attributes) with `IGNORED`. Returns a list of (n_i,) tensors."""
-        hidden = self.norm(hidden)
+        hidden = self.begin(hidden)
         found = []
         for i, logits in enumerate(self.logits):
             target = targets[:, i]
             present = target != IGNORED
             found.append(F.cross_entropy(logits(hidden[present]).float(), target[present], reduction="none"))
             if i < len(self.chosen):
-                hidden = torch.where(present[:, None], self._advance(i, hidden, target.clamp(min=0)), hidden)
+                hidden = torch.where(present[:, None], self.advance(i, hidden, target.clamp(min=0)), hidden)
         return found
-
-    def sample(
-        self, hidden: Tensor, present: Callable[[list[Tensor]], tuple[int, ...]], sampler: Sampler
-    ) -> list[Tensor]:
-        """Choose attributes in order. ``present`` says from the choices so far which attribute comes next: it is
-        called after each choice with all choices and returns the indices that remain for this step."""
-        hidden = self.norm(hidden)
-        choices: list[Tensor] = []
-        remaining = present(choices)
-        while remaining:
-            i = remaining[0]
-            choice = sampler(i, self.logits[i](hidden), choices)
-            choices.append(choice)
-            if i < len(self.chosen):
-                hidden = self._advance(i, hidden, choice)
-            remaining = present(choices)
-        return choices
 
 
 class Decoder(nn.Module):

@@ -1,29 +1,57 @@
-"""Decoding one step at a time at constant cost, and the filters that shape a distribution."""
+"""Decoding many sequences in step at constant cost a token, and the filters that shape a distribution.
+
+**The same music whatever the batch.** A row of a batch gets the same numbers in any batch of at least `MIN_ROWS` rows:
+matrix products then take one path through the linear algebra library, every row's memory is padded to `MEMORY_SLOTS`,
+and each sequence draws from a generator of its own. Smaller batches are padded (tests/test_composer_models.py checks
+it on the machine at hand).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from composer.models.decoder import Decoder, Memory
+
+MIN_ROWS = 4
+MEMORY_SLOTS = 128  # memory tokens that a step may see; of more, those nearest to its bar
 
 
 def nucleus(logits: Tensor, p: float) -> Tensor:
     """Keep the smallest set of classes whose probability reaches ``p`` (Holtzman et al., 2020): (b, n) -> (b, n)."""
     if p >= 1.0:
         return logits
-    ordered, order = logits.sort(dim=-1, descending=True)
+    ordered, order = logits.sort(dim=-1, descending=True, stable=True)
     probability = ordered.softmax(-1)
     drop = probability.cumsum(-1) - probability >= p
     return logits.masked_fill(torch.zeros_like(drop).scatter(-1, order, drop), float("-inf"))
 
 
-def draw(logits: Tensor, generator: torch.Generator) -> Tensor:
-    """One class a row: (b, n) -> (b,) int64."""
-    return torch.multinomial(logits.softmax(-1), 1, generator=generator)[:, 0]
+def guide(logits: Tensor, weight: float) -> Tensor:
+    """Classifier-free guidance (Ho & Salimans, 2022): the first half of the rows is conditioned, the second is not.
+
+    (2 b, n) -> (b, n): unconditioned + (1 + weight) (conditioned - unconditioned).
+    """
+    given, free = logits.chunk(2)
+    return given + weight * (given - free)
+
+
+def draw(logits: Tensor, uniform: np.ndarray) -> Tensor:
+    """One class a row by inverting the cumulative distribution at ``uniform`` (b,) 0-1: (b, n) -> (b,) int64."""
+    total = logits.double().softmax(-1).cumsum(-1)
+    at = torch.from_numpy(uniform)[:, None] * total[:, -1:]
+    return torch.searchsorted(total, at, right=True)[:, 0].clamp(max=logits.shape[-1] - 1)
+
+
+def stream(*key: int) -> np.random.Generator:
+    """The random numbers of a key such as (seed, stage, candidate); other keys have independent ones."""
+    return np.random.default_rng(key)
 
 
 @contextmanager
@@ -37,41 +65,194 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-class Stepper:
-    """The state of one decoding run: recurrent states, and the memory of the bars in sight.
+_Seen = tuple[np.ndarray, list[tuple[Tensor, Tensor] | None]] | None
 
-    Memory must be sorted by bar; each step looks at a slice of it, so its cost does not grow with the piece.
+
+class Stepper:
+    """The state of some sequences being decoded: recurrent states, and the memory of the bars in sight.
+
+    ``memories``: one a row, each of batch size 1 and sorted by bar; equal objects are encoded once. Each step looks
+    at a slice of them, so its cost does not grow with the piece.
     """
 
-    def __init__(self, decoder: Decoder, memory: Memory, batch: int = 1) -> None:
+    @torch.no_grad()
+    def __init__(self, decoder: Decoder, memories: Sequence[Memory]) -> None:
         self.decoder = decoder
-        self.states = [layer.attention.initial_state(batch) for layer in decoder.layers]
-        encoded, bars = decoder.encode(memory)
-        self._keys_values = [
-            layer.cross.keys_values(encoded) if layer.cross is not None and encoded is not None else None
+        self._rows = len(memories)
+        encoded = {id(memory): decoder.encode(memory) for memory in memories}
+        seen = {key: self._keys_values(*found) for key, found in encoded.items()}
+        self._memories = [seen[id(memory)] for memory in memories]
+        padded = max(self._rows, MIN_ROWS)
+        self._states = [layer.attention.initial_state(padded) for layer in decoder.layers]
+        head = decoder.config.width // decoder.config.heads
+        shape = (padded, decoder.config.heads, MEMORY_SLOTS, head)
+        self._windows: list[tuple[Tensor, Tensor] | None] = [
+            (torch.zeros(shape), torch.zeros(shape)) if layer.cross is not None else None
             for layer in decoder.layers
         ]
-        self._bars = bars
-        self._bar = -1
-        self._seen: list[tuple[Tensor, Tensor] | None] = [None] * len(decoder.layers)
+        self._visible = torch.ones(padded, 1, 1, MEMORY_SLOTS, dtype=torch.bool)
+        self._bars = [-1] * self._rows
 
-    def _look(self, bar: int) -> None:
-        self._bar = bar
-        if self._bars is None:
+    def _keys_values(self, memory: Tensor | None, bars: Tensor | None) -> _Seen:
+        if memory is None or bars is None:
+            return None
+        pairs = [
+            None if layer.cross is None else layer.cross.keys_values(memory) for layer in self.decoder.layers
+        ]
+        return bars[0].numpy(), pairs
+
+    def _look(self, row: int, bar: int) -> None:
+        """Put the memory around ``bar`` before the eyes of ``row``."""
+        self._bars[row] = bar
+        memory = self._memories[row]
+        if memory is None:
             return
+        bars, pairs = memory
         window = self.decoder.config.window
-        near = torch.nonzero((self._bars[0] >= bar - window) & (self._bars[0] <= bar + window))[:, 0]
-        for i, stored in enumerate(self._keys_values):
-            if stored is not None:
-                self._seen[i] = (stored[0][:, :, near], stored[1][:, :, near]) if len(near) else None
+        near = np.flatnonzero((bars >= bar - window) & (bars <= bar + window))
+        if len(near) > MEMORY_SLOTS:
+            near = np.sort(near[np.argsort(np.abs(bars[near] - bar), kind="stable")[:MEMORY_SLOTS]])
+        if not len(near):  # empty slots: attention to them adds nothing
+            for store in self._windows:
+                if store is not None:
+                    store[0][row], store[1][row] = 0.0, 0.0
+            self._visible[row] = True
+            return
+        part = slice(int(near[0]), int(near[-1]) + 1) if near[-1] - near[0] + 1 == len(near) else near
+        for store, pair in zip(self._windows, pairs, strict=True):
+            if store is not None and pair is not None:
+                store[0][row, :, : len(near)] = pair[0][0][:, part]
+                store[1][row, :, : len(near)] = pair[1][0][:, part]
+        self._visible[row, :, :, : len(near)] = True
+        self._visible[row, :, :, len(near) :] = False
 
     @torch.no_grad()
-    def step(self, previous: Tensor, conditions: Tensor, bar: int) -> Tensor:
-        """previous (b, attributes), conditions (b, conditions) -> hidden (b, width), ready for the heads."""
-        if bar != self._bar:
-            self._look(bar)
-        condition = self.decoder.conditions(conditions)
-        x = self.decoder.tokens(previous) + condition
+    def step(self, previous: Tensor, conditions: Tensor, bars: Sequence[int]) -> Tensor:
+        """previous (b, attributes), conditions (b, conditions), one bar a row -> hidden (at least `MIN_ROWS`, width);
+        rows after b are padding."""
+        for row, bar in enumerate(bars):
+            if bar != self._bars[row]:
+                self._look(row, bar)
+        condition = self.decoder.conditions(_padded(conditions))
+        x = self.decoder.tokens(_padded(previous)) + condition
         for i, layer in enumerate(self.decoder.layers):
-            x, self.states[i] = layer.step(x, condition, self.states[i], self._seen[i])
+            x, self._states[i] = layer.step(x, condition, self._states[i], self._windows[i], self._visible)
         return x
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """Go on with some of the rows only."""
+        self._memories = [self._memories[row] for row in rows]
+        self._bars = [self._bars[row] for row in rows]
+        self._rows = len(rows)
+        index = torch.tensor([*rows, *([rows[0]] * (MIN_ROWS - len(rows)))])
+        self._states = [state[index] for state in self._states]
+        self._windows = [pair and (pair[0][index], pair[1][index]) for pair in self._windows]
+        self._visible = self._visible[index]
+
+
+def _padded(rows: Tensor) -> Tensor:
+    missing = MIN_ROWS - len(rows)
+    return torch.cat([rows, rows[:1].expand(missing, -1)]) if missing > 0 else rows
+
+
+class Writer(Protocol):
+    """A sequence being decoded: what `decode` asks of it for every step."""
+
+    stream: np.random.Generator
+    previous: np.ndarray  # the step before, (attributes,), 0 absent, else class + 1
+
+    @property
+    def done(self) -> bool:
+        """Whether the sequence is complete."""
+
+    @property
+    def bar(self) -> int:
+        """Bar of the next step."""
+
+    @property
+    def conditions(self) -> np.ndarray:
+        """Conditions of the next step: (columns,)."""
+
+    def has(self, attribute: int, step: np.ndarray) -> bool:
+        """Whether the step has an attribute, after those already in ``step`` (-1: absent)."""
+
+    def allowed(self, attribute: int, step: np.ndarray) -> np.ndarray | None:
+        """The classes that an attribute may take: (classes,) bool; None: all."""
+
+    def given(self, attribute: int) -> int | None:
+        """The class that an attribute must take; None: draw it."""
+
+    def take(self, step: np.ndarray) -> None:
+        """Write the step down: (attributes,) classes, -1 absent."""
+
+
+@dataclass(frozen=True)
+class Draw:
+    """How one attribute is drawn."""
+
+    nucleus: float = 1.0
+    temperature: float = 1.0
+    guidance: float = 0.0
+
+
+@one_thread()
+@torch.no_grad()
+def decode(
+    decoder: Decoder,
+    writers: Sequence[Writer],
+    memories: Sequence[Memory],
+    draws: Sequence[Draw],
+    guided: Sequence[int],
+) -> None:
+    """Decode all ``writers`` to their ends, each with its memory. ``draws``: one an attribute; guidance withholds the
+    conditions in the columns ``guided`` in a second branch beside each sequence."""
+    branches = 2 if any(how.guidance for how in draws) else 1
+    stepper = Stepper(decoder, list(memories) * branches)
+    active = list(writers)
+    while active:
+        conditions = np.stack([writer.conditions for writer in active])
+        previous = np.stack([writer.previous for writer in active])
+        if branches == 2:
+            free = conditions.copy()
+            free[:, list(guided)] = 0
+            conditions, previous = np.concatenate([conditions, free]), np.concatenate([previous, previous])
+        bars = [writer.bar for writer in active] * branches
+        hidden = stepper.step(torch.from_numpy(previous), torch.from_numpy(conditions), bars)
+        for writer, step in zip(active, _choose(decoder, hidden, active, draws, branches), strict=True):
+            writer.take(step)
+        going = [i for i, writer in enumerate(active) if not writer.done]
+        if len(going) < len(active):
+            if going:
+                stepper.keep([i + branch * len(active) for branch in range(branches) for i in going])
+            active = [active[i] for i in going]
+
+
+def _choose(
+    decoder: Decoder, hidden: Tensor, active: Sequence[Writer], draws: Sequence[Draw], branches: int
+) -> np.ndarray:
+    """One step of every active writer, attribute after attribute: (writers, attributes)."""
+    rows = len(active) * branches
+    heads = decoder.heads
+    hidden = heads.begin(hidden)
+    steps = np.full((len(active), len(draws)), -1, np.int64)
+    for i, how in enumerate(draws):
+        drawn = np.array([writer.has(i, step) for writer, step in zip(active, steps, strict=True)])
+        if not drawn.any():
+            continue
+        logits = heads.predict(i, hidden)[:rows]
+        if branches == 2:
+            logits = guide(logits, how.guidance)
+        for row in np.flatnonzero(drawn).tolist():
+            allowed = active[row].allowed(i, steps[row])
+            if allowed is not None and allowed.any():
+                logits[row, ~torch.from_numpy(allowed)] = float("-inf")
+        uniform = [writer.stream.random() if on else 0.5 for writer, on in zip(active, drawn, strict=True)]
+        choice = draw(nucleus(logits / how.temperature, how.nucleus), np.array(uniform)).numpy()
+        for row in np.flatnonzero(drawn).tolist():
+            given = active[row].given(i)
+            steps[row, i] = choice[row] if given is None else given
+        if i + 1 < len(draws):
+            index = np.resize(np.tile(np.arange(len(active)), branches), len(hidden))
+            advanced = heads.advance(i, hidden, torch.from_numpy(np.maximum(steps[index, i], 0)))
+            hidden = torch.where(torch.from_numpy(drawn[index])[:, None], advanced, hidden)
+    return steps

@@ -1,7 +1,8 @@
-"""The frame of a piece: its bars, tempi, modes and moods as arrays, and the conditions the networks read from it.
+"""The frame of a piece: its bars, tempi, modes, moods and phrases as arrays, and the conditions the networks read.
 
 The same functions serve training, where the frame is measured from music, and composing, where it comes from a cue
-sheet. In every condition column 0 means "not given"; value v is stored as v + 1.
+sheet. In every condition column 0 means "not given"; value v is stored as v + 1. A beat is a pulse
+(`composer.tokens.grid`).
 """
 
 from __future__ import annotations
@@ -18,13 +19,17 @@ MOOD_BINS = 8  # valence and arousal, -1..1
 PROGRESS_STEPS = 100  # CMT's timing encoding: round(100 * beat / beats)
 MAX_NOTES_A_BAR = 40
 MAX_MELODY_NOTES = 16
+MAX_PHRASE_BARS = 8
 REGISTER_STEP = 2  # semitones
 BARS_LEFT = (0, 1, 2, 3, 4, 8, 16, 32)  # bin borders
 BPM_BORDERS = (50, 58, 66, 74, 84, 96, 112, 136)
+STYLES = ("pop", "art song", "lead sheet", "chorale", "quartet", "orchestra", "other")
+CADENCES = ("none", "half", "closing")  # how a bar ends a phrase: on V, or from V, vii or IV to the tonic
 
 # name -> number of values, in column order
 FRAME_CONDITIONS = {
     "bar_beats": MAX_BAR_BEATS,
+    "compound": 2,
     "beat_in_bar": MAX_BAR_BEATS,
     "bars_left": len(BARS_LEFT),
     "tempo": len(BPM_BORDERS) + 1,
@@ -33,7 +38,12 @@ FRAME_CONDITIONS = {
     "mode": 2,
     "valence": MOOD_BINS,
     "arousal": MOOD_BINS,
+    "style": len(STYLES),
+    "phrase_left": MAX_PHRASE_BARS,
+    "cadence": len(CADENCES),
 }
+# What classifier-free guidance strengthens: the plan's names stand in `composer.tokens.notes`.
+GUIDED = ("valence", "arousal", "style", "cadence", "notes", "velocity", "register", "melody_notes", "countdown")
 CHORD_CONDITIONS = {"chord": CHORDS, "next_chord": CHORDS}
 
 
@@ -41,15 +51,21 @@ CHORD_CONDITIONS = {"chord": CHORDS, "next_chord": CHORDS}
 class Frame:
     """A piece before its notes. All arrays have one entry a bar.
 
-    ``bar_beats`` whole beats (a bar of 3.5 beats counts 4; its last beat is cut short), ``bpm``, ``minor`` 0/1,
-    ``valence`` and ``arousal`` in -1..1.
+    ``bar_beats`` whole beats (a bar of 3.5 beats counts 4; its last beat is cut short), ``compound`` and ``minor``
+    0/1, ``bpm`` beats a minute. Open (left to the networks) where -1: ``style``, an index into `STYLES`,
+    ``phrase_left``, bars to the phrase's end, and ``cadence``, an index into `CADENCES`; where NaN: ``valence`` and
+    ``arousal`` in -1..1.
     """
 
     bar_beats: np.ndarray
+    compound: np.ndarray
     bpm: np.ndarray
     minor: np.ndarray
     valence: np.ndarray
     arousal: np.ndarray
+    style: np.ndarray
+    phrase_left: np.ndarray
+    cadence: np.ndarray
 
     @cached_property
     def bar_of_beat(self) -> np.ndarray:
@@ -68,6 +84,7 @@ class Frame:
         beats, bars = len(bar), len(self.bar_beats)
         columns = (
             np.minimum(self.bar_beats[bar], MAX_BAR_BEATS) - 1,
+            self.compound[bar],
             np.minimum(np.arange(beats) - self.first_beats[bar], MAX_BAR_BEATS - 1),
             np.searchsorted(BARS_LEFT, bars - 1 - bar, side="right") - 1,
             np.searchsorted(BPM_BORDERS, self.bpm[bar]),
@@ -76,13 +93,18 @@ class Frame:
             self.minor[bar],
             mood_bin(self.valence[bar]),
             mood_bin(self.arousal[bar]),
+            self.style[bar],
+            np.minimum(self.phrase_left[bar], MAX_PHRASE_BARS - 1),
+            self.cadence[bar],
         )
         return np.stack([np.asarray(column, np.int64) for column in columns], 1) + 1
 
 
 def mood_bin(value: np.ndarray) -> np.ndarray:
-    """-1..1 to 0..`MOOD_BINS` - 1."""
-    return np.clip(np.floor((np.asarray(value) + 1) / 2 * MOOD_BINS), 0, MOOD_BINS - 1).astype(np.int64)
+    """-1..1 to 0..`MOOD_BINS` - 1; NaN to -1, "not given"."""
+    value = np.asarray(value, float)
+    bins = np.clip(np.floor((np.nan_to_num(value) + 1) / 2 * MOOD_BINS), 0, MOOD_BINS - 1).astype(np.int64)
+    return np.where(np.isnan(value), -1, bins)
 
 
 def chord_conditions(chords: np.ndarray) -> np.ndarray:

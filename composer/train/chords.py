@@ -14,8 +14,8 @@ from composer.tokens import harmony as tokens
 from composer.tokens.frame import BARS_LEFT, MOOD_BINS
 from composer.tokens.picture import COLOR_WIDTH, SEMANTIC_WIDTH
 from composer.train import loop
-from composer.train.data import Song, load_songs, split_of
-from composer.train.examples import Example
+from composer.train.song import Song, load_songs, split_of
+from composer.train.examples import Example, withhold
 from composer.train.pictures import Palettes, draw_picture, paint_palettes
 from composer.train.songs import frame_of, plan_of
 
@@ -31,8 +31,11 @@ def example(song: Song) -> Example:
     """A whole song, without a picture: `prepare` draws one anew each time."""
     frame = frame_of(song)
     beat, _ = tokens.layout(frame)
+    plan = plan_of(song, 1)
+    if not plan.notes.any():  # a lead sheet: its accompaniment is unknown, not empty
+        plan = replace(plan, notes=np.full_like(plan.notes, -1))
     return Example(
-        tokens.encode(frame, plan_of(song, 1), song.chords.astype(np.int64)), tokens.conditions(frame),
+        tokens.encode(frame, plan, song.chords.astype(np.int64)), tokens.conditions(frame),
         frame.bar_of_beat[beat], NO_MEMORY, np.zeros(0, np.int64),
     )  # fmt: skip
 
@@ -41,7 +44,7 @@ def examples(songs: Path) -> dict[str, list[Example]]:
     """Whole songs of every split."""
     found: dict[str, list[Example]] = {"training": [], "tuning": [], "held-out": []}
     for song in load_songs(songs):
-        found[split_of(int(song.meta[0]))].append(example(song))
+        found[split_of(song.number)].append(example(song))
     return found
 
 
@@ -49,14 +52,11 @@ def prepare(part: Example, rng: np.random.Generator, palettes: Palettes) -> Exam
     """A crop with conditions withheld at random and a picture drawn for its mood."""
     part = with_picture(part, rng, palettes)
     names = list(tokens.CONDITIONS)
-    conditions = part.conditions.copy()
+    conditions = withhold(part.conditions, names, rng)
     if rng.random() < 0.3:  # the crop becomes a whole cue, short as cues are
         left = part.bars[-1] - part.bars
         conditions[:, names.index("bars_left")] = np.searchsorted(BARS_LEFT, left, side="right")
         conditions[:, names.index("progress")] = 0
-    for name in ("bars_left", "progress", "valence", "arousal", "tempo"):
-        if rng.random() < 0.15:
-            conditions[:, names.index(name)] = 0
     if rng.random() < 0.15:  # the picture alone must tell the mood
         conditions[:, [names.index("valence"), names.index("arousal")]] = 0
     return replace(part, conditions=conditions)

@@ -9,13 +9,16 @@ import torch
 
 from composer.models.decoder import IGNORED, Memory
 from composer.tokens import notes as note_tokens
-from composer.tokens.frame import CHORD_CONDITIONS, FRAME_CONDITIONS
-from composer.train.data import Song
+from composer.tokens.frame import CHORD_CONDITIONS, FRAME_CONDITIONS, GUIDED
+from composer.train.song import Song
 from composer.train.songs import frame_of, plan_of, track
 
 START_SHARE = 0.3  # of the crops begin at the song's first bar
 PLAN_COLUMNS = range(len(FRAME_CONDITIONS) + len(CHORD_CONDITIONS), len(note_tokens.CONDITIONS))
 COUNTDOWN = len(note_tokens.CONDITIONS) - 1
+WITHHELD = ("bars_left", "progress", "tempo", "valence", "arousal", "style", "phrase_left", "cadence")
+WITHHELD_SHARE = 0.15  # of the crops do without each of these
+UNGUIDED_SHARE = 0.1  # ... and without all that guidance may strengthen
 
 
 @dataclass(frozen=True)
@@ -77,16 +80,22 @@ def crop(example: Example, steps: int, window: int, rng: np.random.Generator) ->
     )  # fmt: skip
 
 
-def drop_note_conditions(conditions: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Withhold conditions at random, so that each may be left unset and guidance works."""
+def withhold(conditions: np.ndarray, names: list[str], rng: np.random.Generator) -> np.ndarray:
+    """Withhold each of `WITHHELD` at random, and all of `GUIDED` together now and then, so that each may be left
+    unset and guidance works: (steps, columns) with columns ``names``."""
     conditions = conditions.copy()
-    names = list(note_tokens.CONDITIONS)
-    for name in ("bars_left", "progress", "valence", "arousal", "tempo"):
-        if rng.random() < 0.15:
-            conditions[:, names.index(name)] = 0
-    everything = rng.random() < 0.1
+    dropped = {name for name in WITHHELD if rng.random() < WITHHELD_SHARE}
+    if rng.random() < UNGUIDED_SHARE:
+        dropped |= set(GUIDED)
+    conditions[:, [i for i, name in enumerate(names) if name in dropped]] = 0
+    return conditions
+
+
+def withhold_plan(conditions: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """As `withhold`, for the plan of a note stage."""
+    conditions = conditions.copy()
     for column in PLAN_COLUMNS:
-        if everything or rng.random() < (0.25 if column == COUNTDOWN else 0.15):
+        if rng.random() < (0.25 if column == COUNTDOWN else WITHHELD_SHARE):
             conditions[:, column] = 0
     return conditions
 

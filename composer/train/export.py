@@ -31,7 +31,7 @@ from composer.tokens.vocabulary import CHORD_NONE, chord_of
 from composer.train import chords as train_chords
 from composer.train import loop
 from composer.train import notes as train_notes
-from composer.train.data import Song, load_songs, split_of
+from composer.train.song import Song, load_songs, split_of
 from composer.train.examples import Example
 from composer.train.pictures import paint_palettes
 from composer.train.songs import frame_of, track
@@ -196,7 +196,7 @@ def main() -> None:
     trained = {stage: loop.load_average(args.runs / stage) for stage in WEIGHTS}
     songs: dict[str, list[Song]] = {"training": [], "tuning": [], "held-out": []}
     for song in load_songs(args.songs):
-        songs[split_of(int(song.meta[0]))].append(song)
+        songs[split_of(song.number)].append(song)
 
     stages = {stage: decoder for stage, (decoder, _) in trained.items()}
     frames = [frame_of(songs["tuning"][i % len(songs["tuning"])]) for i in range(args.pieces)]

@@ -44,6 +44,7 @@ class Plan:
     rate: float = 1.0e-3
     seed: int = 0
     device: str = "cpu"
+    start_from: str = ""  # run folder whose best weights are the first ones
 
 
 @dataclass
@@ -66,13 +67,15 @@ def add_arguments(parser: argparse.ArgumentParser, minutes: float, batch: int, s
     parser.add_argument("--steps", type=int, default=steps, help="tokens in a training crop")
     parser.add_argument("--rate", type=float, default=1.0e-3)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--start-from", type=Path, metavar="RUN", help="begin with the best weights of this run")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--tiny", action="store_true", help="a network of a few thousand weights, for tests")
 
 
 def plan_from(args: argparse.Namespace) -> Plan:
     """The plan that the options ask for."""
-    return Plan(args.minutes, args.batch, args.steps, args.rate, args.seed, args.device)
+    start = str(args.start_from or "")
+    return Plan(args.minutes, args.batch, args.steps, args.rate, args.seed, args.device, start)
 
 
 def tiny(config: DecoderConfig) -> DecoderConfig:
@@ -109,7 +112,10 @@ def train(
     describe(run, config, plan)
     torch.manual_seed(plan.seed)
     rng = np.random.default_rng(plan.seed)
-    decoder = Decoder(config).to(plan.device)
+    decoder = Decoder(config)
+    if plan.start_from:
+        decoder.load_state_dict(load_average(Path(plan.start_from))[0].state_dict())
+    decoder = decoder.to(plan.device)
     average = copy.deepcopy(decoder).requires_grad_(False)
     decayed = [p for p in decoder.parameters() if p.dim() >= 2]
     plain = [p for p in decoder.parameters() if p.dim() < 2]

@@ -11,8 +11,8 @@ import numpy as np
 from composer.models.decoder import DecoderConfig
 from composer.tokens import notes as note_tokens
 from composer.train import loop
-from composer.train.data import load_songs, split_of
-from composer.train.examples import Example, drop_note_conditions, note_example
+from composer.train.song import load_songs, split_of
+from composer.train.examples import Example, note_example, withhold, withhold_plan
 
 STAGES = ("melody", "accompaniment")
 CONFIG = DecoderConfig(
@@ -25,16 +25,19 @@ CONFIGS = {"melody": replace(CONFIG, layers=4, dropout=0.2), "accompaniment": CO
 
 
 def examples(songs: Path, stage: str) -> dict[str, list[Example]]:
-    """Whole songs of every split, for a stage."""
+    """Whole songs of every split, for a stage: those that have its track."""
     found: dict[str, list[Example]] = {"training": [], "tuning": [], "held-out": []}
     for song in load_songs(songs):
-        found[split_of(int(song.meta[0]))].append(note_example(song, STAGES.index(stage)))
+        if not (song.notes[:, 2] == STAGES.index(stage)).any():  # a lead sheet has no accompaniment
+            continue
+        found[split_of(song.number)].append(note_example(song, STAGES.index(stage)))
     return found
 
 
 def prepare(example: Example, rng: np.random.Generator) -> Example:
     """An example with conditions withheld at random."""
-    return replace(example, conditions=drop_note_conditions(example.conditions, rng))
+    conditions = withhold(example.conditions, list(note_tokens.CONDITIONS), rng)
+    return replace(example, conditions=withhold_plan(conditions, rng))
 
 
 def main(stage: str) -> None:

@@ -8,7 +8,7 @@ from composer.tokens import grid
 from composer.tokens.frame import Frame
 from composer.tokens.notes import GridNotes, NotePlan
 from composer.tokens.vocabulary import CHORD_NONE
-from composer.train.data import Song
+from composer.train.song import Song
 
 MOOD_WINDOW_BARS = 8
 BRIGHT_QUALITIES = (0, 2, 6, 7)  # major, augmented, dominant and major seventh: indices into music.QUALITIES
@@ -44,10 +44,14 @@ def frame_of(song: Song) -> Frame:
     )
     return Frame(
         bar_beats=song.bar_beats.astype(np.int64),
+        compound=song.compound.astype(np.int64),
         bpm=song.bpm.astype(np.float64),
         minor=minor,
         valence=measured_valence(minor, share, pitch),
         arousal=measured_arousal(rate, velocity, song.bpm),
+        style=np.full(bars, song.style),
+        phrase_left=song.phrase_left.astype(np.int64),
+        cadence=song.cadence.astype(np.int64),
     )
 
 

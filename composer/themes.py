@@ -1,0 +1,129 @@
+"""Themes: a section whose theme label was heard before brings that section's melody and harmony back, transformed.
+
+A recalled bar takes its chords and tune from the bar at the same place in the theme's first statement: moved to the
+section's key and mode, spread over its metre, as loud as the section is; accompaniment and instruments are written
+anew. In the models' terms a theme in major stands in C, in minor in A: a change of mode moves it to the parallel key
+(third and sixth degree lowered or raised) and a minor third down or up.
+"""
+
+from __future__ import annotations
+
+from itertools import groupby
+
+import numpy as np
+
+from composer.form import Form, fold
+from composer.tokens import grid
+from composer.tokens.notes import GridNotes
+from composer.tokens.vocabulary import CHORD_NONE, CHORDS, chord_id, chord_of
+
+NEW = -1
+SHORTEST_RECALL_BARS = 2
+
+# Semitones from a pitch class in C major to the same degree in A minor, and back.
+_TO_MINOR = (-3, -3, -3, -3, -4, -3, -3, -3, -3, -4, -3, -3)
+_TO_MAJOR = (4, 3, 3, 3, 3, 4, 3, 4, 3, 3, 3, 3)
+# Triads that keep to the scale on the other side; all others keep their quality.
+_QUALITY_IN_MINOR = {
+    (0, ""): "m",
+    (2, "m"): "dim",
+    (4, "m"): "",
+    (5, ""): "m",
+    (9, "m"): "",
+    (0, "maj7"): "m7",
+}
+_QUALITY_IN_MAJOR = {
+    (9, "m"): "", (11, "dim"): "m", (0, ""): "m", (2, "m"): "", (4, "m"): "", (5, ""): "m", (7, ""): "dim",
+}  # fmt: skip
+
+
+def recalled_bars(form: Form) -> np.ndarray:
+    """The bar that each bar recalls, `NEW` where it recalls none: (bars,).
+
+    The last bar of the music, and of a section shorter or longer than the theme's first statement, are written anew,
+    so that they can lead on or close.
+    """
+    source = np.full(len(form.sections), NEW)
+    first: dict[str, range] = {}
+    bar = 0
+    for _, group in groupby(form.sections, key=id):
+        sections = list(group)
+        here = range(bar, bar + len(sections))
+        bar = here.stop
+        theme = sections[0].theme
+        if not theme or sections[0].silent:
+            continue
+        if theme not in first:
+            first[theme] = here
+            continue
+        length = min(len(here), len(first[theme]))
+        if length >= SHORTEST_RECALL_BARS:
+            kept = length if len(here) == len(first[theme]) else length - 1
+            source[here.start : here.start + kept] = np.arange(first[theme].start, first[theme].start + kept)
+    source[-1] = NEW
+    return source
+
+
+def recall_chords(form: Form, bar: int, source: int, chords: np.ndarray) -> np.ndarray:
+    """Chord ids of ``bar``, one a beat, from those of the bar it recalls; ``chords`` (beats,) is what is written."""
+    frame = form.frame
+    start, count, wanted = frame.first_beats[source], frame.bar_beats[source], frame.bar_beats[bar]
+    at = start + np.arange(wanted) * count // wanted
+    return np.array([_other_mode(int(chords[beat]), form, bar, source) for beat in at])
+
+
+def recall_melody(form: Form, bar: int, source: int, notes: GridNotes, chords: np.ndarray) -> GridNotes:
+    """The melody of ``bar`` from that of the bar it recalls. ``chords`` (beats,) are those of the whole piece."""
+    frame = form.frame
+    old, new = int(frame.first_beats[source]), int(frame.first_beats[bar])
+    count, wanted = int(frame.bar_beats[source]), int(frame.bar_beats[bar])
+    mine = (notes.beat >= old) & (notes.beat < old + count)
+    stretch = wanted / count
+    onset = (
+        notes.beat[mine] - old + np.array(grid.SUB_TICKS)[notes.sub[mine]] / grid.TICKS_PER_BEAT
+    ) * stretch
+    beat, sub = grid.quantize_onsets(onset)
+    length = np.array(grid.DURATION_TICKS)[notes.duration[mine]] / grid.TICKS_PER_BEAT * stretch
+    pitch = [
+        _pitch_in_other_mode(int(pitch), form, bar, source, int(chords[min(new + b, len(chords) - 1)]))
+        for pitch, b in zip(notes.pitch[mine], beat, strict=True)
+    ]
+    louder = form.sections[bar].dynamics - form.sections[source].dynamics
+    velocity = notes.velocity[mine] + round(louder * grid.VELOCITY_LEVELS / 2)
+    rows = np.stack(
+        [
+            np.minimum(beat, wanted - 1) + new, sub, np.array(pitch, np.int64), grid.quantize_durations(length),
+            np.clip(velocity, 4, grid.VELOCITY_LEVELS - 1),
+        ],
+        1,
+    )  # fmt: skip
+    places = rows[:, 0] * len(grid.SUB_TICKS) + rows[:, 1]
+    _, kept = np.unique(places, return_index=True)  # one note at a place, in order
+    return GridNotes(*rows[kept].T)
+
+
+def only(chords: np.ndarray) -> np.ndarray:
+    """Bounds that leave exactly these chords, one a beat: (beats, chords) bool."""
+    return np.arange(CHORDS)[None] == chords[:, None]
+
+
+def _other_mode(chord: int, form: Form, bar: int, source: int) -> int:
+    found = None if chord == CHORD_NONE else chord_of(chord)
+    if found is None or form.frame.minor[bar] == form.frame.minor[source]:
+        return chord
+    to_minor = form.frame.minor[bar] == 1
+    qualities = _QUALITY_IN_MINOR if to_minor else _QUALITY_IN_MAJOR
+    steps = _TO_MINOR if to_minor else _TO_MAJOR
+    quality = qualities.get((found.root, found.quality), found.quality)
+    return chord_id((found.root + steps[found.root]) % 12, quality)
+
+
+def _pitch_in_other_mode(pitch: int, form: Form, bar: int, source: int, chord: int) -> int:
+    if form.frame.minor[bar] == form.frame.minor[source]:
+        return pitch
+    to_minor = form.frame.minor[bar] == 1
+    moved = pitch + (_TO_MINOR if to_minor else _TO_MAJOR)[pitch % 12]
+    found = None if chord == CHORD_NONE else chord_of(chord)
+    if to_minor and pitch % 12 == 11 and found is not None and 7 in found.pitch_classes:
+        moved -= 1  # the leading note only where the harmony leads
+    return fold(moved)
