@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from composer.errors import BadInput
 from composer.palettes import PALETTES
 from composer.spotting.cues import CueSheet, Hit, Section
-from composer.spotting.cues_io import format_cues, read_cues, timecode, write_cues
+from composer.spotting.cues_io import digest, format_cues, read_cues, timecode, write_cues
 from composer.spotting.tempo_solver import solve
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
@@ -41,6 +41,7 @@ def cue_sheets(draw: st.DrawFn) -> CueSheet:
         tags=st.lists(TEXT, max_size=3).map(tuple),
         theme=TEXT,
         silent=st.booleans(),
+        metre=st.sampled_from(["4/4", "3/4", "6/8", "12/8", "2/2", "7/8"]),
         reasons=st.dictionaries(TEXT, TEXT, max_size=3),
     )
     sections = tuple(replace(draw(section), start_s=a, end_s=b) for a, b in pairwise(bounds))
@@ -92,7 +93,9 @@ def test_the_document_is_plain_yaml_with_comments(sheet):
     document = format_cues(sheet)
     assert yaml.safe_load(document)["sections"][1]["start_s"] == 12.5
     assert "# 00:00:12:12" in document
-    for field in ("valence", "tempo_bpm", "tolerance_s", "solved_for"):
+    assert yaml.safe_load(document)["sections"][0]["metre"] == "4/4"
+    assert "bring the same melody back" in document
+    for field in ("valence", "theme", "metre", "tempo_bpm", "tolerance_s", "solved_for"):
         assert any(line.startswith("#") and field in line for line in document.splitlines())
 
 
@@ -115,6 +118,21 @@ def test_edited_hits_have_the_map_solved_again(tmp_path, sheet):
     cues = read_cues(path)
     assert cues.tempo_map != sheet.tempo_map
     assert cues.tempo_map == solve(30.0, 25.0, cues.sections, cues.hits).tempo_map
+
+
+def test_an_edited_metre_has_the_map_solved_again(tmp_path, sheet):
+    cues = read_cues(rewritten(tmp_path / "c.yaml", sheet, "metre: 4/4", "metre: 3/4"))
+    assert [section.metre for section in cues.sections] == ["3/4", "4/4"]
+    assert (cues.tempo_map.bars[0].numerator, cues.tempo_map.bars[-1].numerator) == (3, 4)
+
+
+def test_a_sheet_from_before_there_were_metres_keeps_its_map(tmp_path, sheet):
+    path = tmp_path / "c.yaml"
+    document = format_cues(sheet).replace("  metre: 4/4\n", "")
+    assert "metre:" not in document
+    path.write_text(document)
+    assert read_cues(path) == sheet
+    assert digest(sheet) == "48dc6ec1ff0db2d5"  # as it was written then
 
 
 def test_edited_mood_keeps_the_map(tmp_path, sheet):
@@ -143,6 +161,8 @@ def test_keep_keeps_the_map_whatever_was_edited(tmp_path, sheet):
         ("tempo_bpm: 96.0", "tempo_bpm: 1e9", "1e9", "must be 20 to 400"),
         ("  arousal: -0.1\n", "", "- start_s: 0.0", "arousal is missing"),
         ('key: "Am"', "key: H7", "key: H7", "H7"),
+        ("metre: 4/4", "metre: 4/3", "metre: 4/3", "'4/3' is not 1 to 12 over 2, 4 or 8"),
+        ("metre: 4/4", "metre: [4, 4]", "metre: [4", "metre must be text"),
         ('style: "chamber"', "style: polka", "polka", "choose one of"),
         ("silent: false", "silent: maybe", "maybe", "true or false"),
         ("start_s: 12.5", "start_s: 40", "start_s: 40", "must be 0 to 30"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -11,16 +12,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from composer.spotting.cues import Hit, Section
-from composer.spotting.tempo_solver import landings, largest_change, solve
+from composer.spotting.tempo_solver import TINY_S, landings, largest_change, solve
 from composer.timing import Bar, TempoMap
 
-
-def section(start_s: float, end_s: float, tempo_bpm: float = 100.0) -> Section:
-    return Section(start_s, end_s, "A", 0.0, 0.0, "C", tempo_bpm, 0.5, 0.5, "chamber")
+METRES = ("4/4", "3/4", "2/4", "5/4", "6/8", "9/8", "12/8", "2/2", "3/2", "3/8", "5/8", "7/8")
 
 
-def sections_at(bounds_s: list[float], tempi: list[float]) -> list[Section]:
-    return [section(a, b, tempi[i % len(tempi)]) for i, (a, b) in enumerate(pairwise(bounds_s))]
+def section(start_s: float, end_s: float, tempo_bpm: float = 100.0, metre: str = "4/4") -> Section:
+    return Section(start_s, end_s, "A", 0.0, 0.0, "C", tempo_bpm, 0.5, 0.5, "chamber", metre=metre)
+
+
+def sections_at(bounds_s: list[float], tempi: list[float], metres: Sequence[str] = ("4/4",)) -> list[Section]:
+    return [
+        section(a, b, tempi[i % len(tempi)], metres[i % len(metres)])
+        for i, (a, b) in enumerate(pairwise(bounds_s))
+    ]
+
+
+def metre_of(bar: Bar) -> str:
+    return f"{bar.numerator}/{bar.denominator}"
 
 
 @st.composite
@@ -30,6 +40,7 @@ def films(draw: st.DrawFn) -> tuple[float, float, list[Section], list[Hit]]:
     starts = draw(st.lists(st.floats(0.001, 0.999), max_size=8, unique=True))
     bounds = [0.0, *sorted(duration_s * share for share in starts), duration_s]
     tempi = draw(st.lists(st.floats(40, 200), min_size=1, max_size=4))
+    metres = draw(st.lists(st.sampled_from([*METRES, "1/8", "11/8", "12/4", "12/2"]), min_size=1, max_size=4))
     hits = draw(
         st.lists(
             st.builds(
@@ -43,7 +54,7 @@ def films(draw: st.DrawFn) -> tuple[float, float, list[Section], list[Hit]]:
             max_size=25,
         )
     )
-    return duration_s, frame_rate, sections_at(bounds, tempi), hits
+    return duration_s, frame_rate, sections_at(bounds, tempi, metres), hits
 
 
 @settings(max_examples=80, deadline=None)
@@ -71,8 +82,51 @@ def test_plain_films_end_on_a_whole_bar(duration_s):
     assert abs(tempo_map.end_s - duration_s) <= 0.002
     if duration_s > 0.02:
         assert tempo_map.end_beats == sum(bar.length_beats for bar in tempo_map.bars)
-    if duration_s > 3:
+    if duration_s > 2.4:
+        assert {metre_of(bar) for bar in tempo_map.bars} == {"4/4"}
+    if duration_s > 5:
         assert all(85 <= bar.bpm <= 115 for bar in tempo_map.bars)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    metre=st.sampled_from(METRES),
+    counts=st.lists(st.integers(1, 40), min_size=1, max_size=6),
+    tempo_bpm=st.floats(44, 182),
+)
+def test_without_hits_metre_and_tempo_are_exact(metre, counts, tempo_bpm):
+    bar_s = Bar.at_bpm(tempo_bpm, *map(int, metre.split("/"))).length_s
+    bounds = (bar_s * np.concatenate([[0], np.cumsum(counts)])).tolist()
+    tempo_map = solve(bounds[-1], 25.0, sections_at(bounds, [tempo_bpm], [metre]), []).tempo_map
+    assert abs(tempo_map.end_s - bounds[-1]) <= 0.002
+    if bounds[-1] > TINY_S:
+        assert [metre_of(bar) for bar in tempo_map.bars] == [metre] * sum(counts)
+        assert all(abs(bar.bpm / tempo_bpm - 1) < 1e-4 for bar in tempo_map.bars)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    metres=st.lists(st.sampled_from(METRES), min_size=1, max_size=4),
+    lengths_s=st.lists(st.floats(8, 60), min_size=1, max_size=5),
+    tempo_bpm=st.floats(60, 140),
+)
+def test_without_hits_every_bar_is_in_the_metre_of_its_section(metres, lengths_s, tempo_bpm):
+    bounds = np.concatenate([[0.0], np.cumsum(lengths_s)]).tolist()
+    sections = sections_at(bounds, [tempo_bpm], metres)
+    solution = solve(bounds[-1], 25.0, sections, [])
+    assert solution.largest_change <= 0.101
+    for entry in sections:
+        first = solution.tempo_map.bar_at_s(entry.start_s + 0.01)
+        last = solution.tempo_map.bar_at_s(entry.end_s - 0.01)
+        assert abs(solution.tempo_map.bar_starts_s[first] - entry.start_s) < 0.002
+        assert {metre_of(bar) for bar in solution.tempo_map.bars[first : last + 1]} == {entry.metre}
+
+
+@pytest.mark.parametrize("duration_s", [0.9, 1.7, 2.3])
+@pytest.mark.parametrize("metre", ["3/4", "6/8", "2/4"])
+def test_a_tiny_film_is_one_bar_of_its_metre(duration_s, metre):
+    bars = solve(duration_s, 25.0, [section(0, duration_s, 100, metre)], []).tempo_map.bars
+    assert [metre_of(bar) for bar in bars] == [metre]
 
 
 def test_section_starts_fall_on_bar_lines():
@@ -83,10 +137,13 @@ def test_section_starts_fall_on_bar_lines():
     assert largest_change(tempo_map) <= 0.045
 
 
-def test_required_hits_are_met_over_many_films():
+@pytest.mark.parametrize("metre", METRES)
+def test_required_hits_are_met_over_many_films(metre):
     rng = np.random.default_rng(7)
     refused = 0
-    for _ in range(60):
+    on: list[str] = []
+    regular: list[bool] = []
+    for _ in range(60 if metre == "4/4" else 25):
         duration_s = float(rng.uniform(20, 180))
         times: list[float] = []
         for time_s in rng.uniform(2, duration_s - 2, 60):
@@ -94,10 +151,16 @@ def test_required_hits_are_met_over_many_films():
                 times.append(float(time_s))
         hits = [Hit(time_s, "hit", 1.0, required=True) for time_s in sorted(times)]
         wish = float(rng.uniform(60, 140))
-        solution = solve(duration_s, 25.0, [section(0, duration_s, wish)], hits)
+        solution = solve(duration_s, 25.0, [section(0, duration_s, wish, metre)], hits)
         refused += bool(solution.unmet)
         assert solution.largest_change <= 0.101
+        for hit in (landing for landing in solution.landings if landing.hit not in solution.unmet):
+            assert abs(hit.residual_s) <= 0.02
+        on += [landing.on for landing in solution.landings]
+        regular += [metre_of(bar) == metre for bar in solution.tempo_map.bars]
     assert refused <= 2
+    assert np.mean([place in ("beat", "downbeat") for place in on]) > 0.85
+    assert np.mean(regular) > 0.97
 
 
 def test_a_required_hit_on_a_section_start_is_a_downbeat():
@@ -135,6 +198,17 @@ def test_landings_name_the_place_in_the_bar():
     assert [landing.on for landing in found] == ["downbeat", "beat", "eighth", "none", "none"]
     assert found[1].beat == 5.0
     assert found[1].residual_s == pytest.approx(-0.02)
+    compound = TempoMap((Bar.at_bpm(120, 6, 8), Bar.at_bpm(120, 6, 8)))
+    hits = [Hit(1.5, "a"), Hit(2.25, "b"), Hit(2.0, "c")]
+    assert [landing.on for landing in landings(compound, hits)] == ["downbeat", "beat", "eighth"]
+
+
+def test_the_metre_changes_with_the_section_even_where_a_hit_takes_its_start():
+    sections = sections_at([0.0, 12.0, 24.0, 40.0], [100.0], ["3/4", "6/8", "4/4"])
+    hits = [Hit(12.01, "slam", 1.0, required=True), Hit(17.3, "cut", 0.6), Hit(30.2, "cut", 0.6)]
+    tempo_map = solve(40.0, 25.0, sections, hits).tempo_map
+    found = [metre_of(tempo_map.bars[tempo_map.bar_at_s(time_s)]) for time_s in (0.1, 12.1, 24.1)]
+    assert found == ["3/4", "6/8", "4/4"]
 
 
 def test_nonsense_is_refused():
@@ -144,15 +218,15 @@ def test_nonsense_is_refused():
 
 
 @pytest.mark.slow
-def test_a_feature_film_is_solved_in_ten_seconds():
+def test_a_feature_film_is_solved_in_ten_seconds_of_processor_time():
     rng = np.random.default_rng(0)
     hits = [
         Hit(float(t), "cut", float(w))
         for t, w in zip(rng.uniform(0, 7200, 3000), rng.uniform(0.2, 1, 3000), strict=True)
     ]
     bounds = [0.0, *np.cumsum(np.full(299, 24.0)).tolist(), 7200.0]
-    begin = time.perf_counter()
+    begin = time.process_time()
     solution = solve(7200.0, 24.0, sections_at(bounds, [90.0, 100.0, 84.0]), hits)
-    assert time.perf_counter() - begin < 10
+    assert time.process_time() - begin < 10
     assert abs(solution.tempo_map.end_s - 7200) <= 0.002
     assert solution.largest_change <= 0.101

@@ -1,11 +1,11 @@
 """Bar lines and the tempo of every bar, once it is known which beat meets which moment.
 
-Bar lines: the cheapest row of bars, 4/4 unless another metre brings a section start or a heavy hit onto a
-bar line. Tempi: a weighted least-squares fit of the times of the bar lines, in which required moments weigh
-so much that they are met, wished ones pull like springs, and neighbouring bars want the same tempo. Every
-row touches at most three neighbouring bar lines, so the normal equations are banded and a feature film is
-solved in milliseconds. Where the tempo still changes too much, the springs there are weakened and the
-stiffness raised, and the fit is made again.
+Bar lines: the cheapest row of bars, all in the metre of their section unless an odd bar brings the next
+section start or a heavy hit onto a bar line. Tempi: a weighted least-squares fit of the times of the bar
+lines, in which required moments weigh so much that they are met, wished ones pull like springs, and
+neighbouring bars want the same tempo. Every row touches at most three neighbouring bar lines, so the normal
+equations are banded and a feature film is solved in milliseconds. Where the tempo still changes too much, the
+springs there are weakened and the stiffness raised, and the fit is made again.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ import numpy as np
 from scipy.linalg import solveh_banded
 
 from composer.spotting.beat_path import MAX_BPM, MIN_BPM, Placed
+from composer.spotting.metre import Metre, bar_costs
 
-BAR_COSTS = {4: 0.0, 3: 2.0, 5: 2.2, 2: 2.0, 6: 3.0, 1: 6.0}  # beats in the bar -> how odd it sounds
 DOWNBEAT_GAIN = 0.9  # for a hit of weight 1 on a bar line
+OFF_PULSE_COST = 1.5  # for a hit between pulses, where the pulses depend on the bar lines
 
 CHANGE_SCALE = 0.015  # of tempo, bar to bar: where a change begins to be felt
 DEVIATION_SCALE = 0.15  # of tempo from the wish
@@ -45,57 +46,69 @@ class Pin:
 
 @dataclass(frozen=True)
 class Fit:
-    """Bars as beats (K,) int, times of the bar lines (K + 1,) s, and the pins that had to be let go."""
+    """Lengths of the bars in quarter notes (K,), times of the bar lines (K + 1,) s, and the pins that had to be let
+    go.
+    """
 
     bar_beats: np.ndarray
     lines_s: np.ndarray
     let_go: tuple[Pin, ...]
 
 
-def bar_lines(placed: Sequence[Placed], required_gain: float = DOWNBEAT_GAIN) -> np.ndarray:
-    """Beats of every bar, (K,) int64, such that section starts and the end fall on bar lines.
+def bar_lines(placed: Sequence[Placed], required_gain: float = DOWNBEAT_GAIN) -> tuple[Metre, ...]:
+    """The metre of every bar, such that section starts and the end fall on bar lines.
 
     ``required_gain`` is what a required hit on a bar line is worth: above 2, bars are made odd for it.
     """
     gains: dict[int, float] = {}
-    walls = {0}
     for entry in placed:
-        if entry.eighth % 2:
-            continue
-        if entry.anchor.kind in ("start", "section", "end"):
-            walls.add(entry.eighth // 2)
-        else:
+        if not entry.anchor.is_wall:
             weight = entry.anchor.weight
             heavy = entry.anchor.kind == "required"
             gain = required_gain * (0.5 + weight / 2) if heavy else DOWNBEAT_GAIN * weight
-            gains[entry.eighth // 2] = gain * (0.5 + weight / 2)
-    bars: list[int] = []
-    edges = sorted(walls)
-    for start, end in pairwise(edges):
-        bars += _cheapest_bars(start, end, gains)
-    return np.array(bars, dtype=np.int64)
+            gains[entry.eighth] = gain * (0.5 + weight / 2)
+    bars: list[Metre] = []
+    for start, end in pairwise([entry for entry in placed if entry.anchor.is_wall]):
+        bars += _cheapest_bars(start.anchor.metre, start.eighth, end.eighth, gains)
+    return tuple(bars)
 
 
-def _cheapest_bars(start: int, end: int, gains: dict[int, float]) -> list[int]:
-    cost = [0.0] + [np.inf] * (end - start)
-    last = [0] * (end - start + 1)
-    for beat in range(1, end - start + 1):
-        gain = gains.get(start + beat, 0.0)
-        for length, odd in BAR_COSTS.items():
-            if length <= beat and cost[beat - length] + odd - gain < cost[beat]:
-                cost[beat], last[beat] = cost[beat - length] + odd - gain, length
-    bars: list[int] = []
-    beat = end - start
-    while beat:
-        bars.append(last[beat])
-        beat -= last[beat]
+def _cheapest_bars(metre: Metre, start: int, end: int, gains: dict[int, float]) -> list[Metre]:
+    """Bars from eighth ``start`` to eighth ``end``, which lie whole steps of the metre apart."""
+    step = metre.step_eighths
+    lengths = [(length // step, odd) for length, odd in bar_costs(metre).items()]
+    hits = np.array([start + eighth in gains for eighth in range(end - start + 1)])
+    before = [
+        np.concatenate([[0], np.cumsum(hits & (np.arange(hits.size) % 2 == parity))]) for parity in (0, 1)
+    ]
+
+    def off_pulse(first: int, last: int) -> float:
+        """What hits inside a bar cost that lie an odd number of eighths from its start."""
+        count = before[(first + 1) % 2]
+        return OFF_PULSE_COST * float(count[last] - count[first])
+
+    steps = (end - start) // step
+    cost = [0.0] + [np.inf] * steps
+    last = [0] * (steps + 1)
+    for place in range(1, steps + 1):
+        gain = gains.get(start + place * step, 0.0)
+        for length, odd in lengths:
+            if length <= place:
+                total = cost[place - length] + odd - gain
+                total += off_pulse(place - length, place) if step == 1 else 0.0
+                if total < cost[place]:
+                    cost[place], last[place] = total, length
+    bars: list[Metre] = []
+    while steps:
+        bars.append(metre.with_length(last[steps] * step))
+        steps -= last[steps]
     return bars[::-1]
 
 
 def fit_tempi(bar_beats: np.ndarray, duration_s: float, wish_bpm: np.ndarray, pins: Sequence[Pin]) -> Fit:
     """Times of the bar lines from 0 to ``duration_s``.
 
-    ``bar_beats`` (K,) beats in each bar, ``wish_bpm`` (K,) its wished tempo. Pins lie within the bars. No
+    ``bar_beats`` (K,) quarter notes in each bar, ``wish_bpm`` (K,) its wished tempo. Pins lie within the bars. No
     tempo changes by more than `LARGE_CHANGE` from bar to bar or leaves the limits unless the ends alone
     force it; pins that stand against that are let go.
     """

@@ -8,12 +8,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from composer.spotting.metre import DEFAULT_METRE, Metre
 from composer.timing import TempoMap
 
 
 @dataclass(frozen=True)
 class Section:
-    """One stretch of film with one mood; sections follow each other without gaps. ``silent``: no music."""
+    """One stretch of film with one mood; sections follow each other without gaps. ``silent``: no music.
+
+    Sections of one ``theme`` share their melody, each in its own key, tempo and ensemble. ``metre`` is that of the
+    regular bar. Raises ValueError for a metre that `composer.spotting.metre` does not know.
+    """
 
     start_s: float
     end_s: float
@@ -21,14 +26,18 @@ class Section:
     valence: float
     arousal: float
     key: str  # "C", "F#m"
-    tempo_bpm: float  # wished; the tempo map says what was solved
+    tempo_bpm: float  # quarter notes a minute, wished; the tempo map says what was solved
     density: float
     dynamics: float
     style: str  # name of a palette in composer.orchestrate
     tags: tuple[str, ...] = ()
     theme: str = ""
     silent: bool = False
+    metre: str = DEFAULT_METRE
     reasons: dict[str, str] = field(default_factory=dict)  # field name -> which feature decided it
+
+    def __post_init__(self) -> None:
+        Metre.parse(self.metre)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ other without gaps, so only their starts are written: a section ends where the n
 written so that they read back exactly.
 
 The tempo map: ``solved_for`` is a digest of everything it was solved for (duration, frame rate, the
-starts and tempi of sections, and the hits). While the digest still fits, the map is taken as it stands,
+starts, tempi and metres of sections, and the hits). While the digest still fits, the map is taken as it stands,
 edits of its bars included. Once sections or hits were edited, it is solved again. ``solved_for: keep``
 takes the map as it stands in any case; leaving ``tempo_map`` out has it solved.
 """
@@ -21,6 +21,7 @@ from composer.errors import BadInput
 from composer.output import staged_file
 from composer.palettes import PALETTES
 from composer.spotting.cues import CueSheet, Hit, Section
+from composer.spotting.metre import DEFAULT_METRE, Metre
 from composer.spotting.tempo_solver import MAX_DURATION_S, MAX_HITS, solve
 from composer.spotting.yaml_tree import Node, flag, integer, items, mapping, number, quote, read_tree, text
 from composer.theory import Key
@@ -39,9 +40,12 @@ _SECTIONS = """\
 
 # Sections follow each other: each ends where the next starts, the last with the film. The first starts at 0.
 #   start_s              seconds; the music starts a bar there
-#   label, theme         name of the marker; sections of one theme share their music
+#   label                name of the marker
+#   theme                sections with the same word here bring the same melody back, each in its own key,
+#                        tempo and ensemble; leave it empty for music of its own
 #   valence, arousal     mood, -1 to 1: sad to glad, calm to excited
-#   key, tempo_bpm       as C, F#m, Bb; beats a minute that are wished (20-400)
+#   key, tempo_bpm       as C, F#m, Bb; quarter notes a minute that are wished (20-400)
+#   metre                of the regular bar: 4/4, 3/4, 6/8 ... (1-12 over 2, 4 or 8); 4/4 where it is left out
 #   density, dynamics    0 to 1: few to many notes, soft to loud
 #   style                {styles}
 #   tags                 words that help to choose
@@ -162,10 +166,16 @@ def _digest(duration_s: float, frame_rate: float, sections: Sequence[Section], h
     content = [
         float(duration_s),
         float(frame_rate),
-        [(float(s.start_s), float(s.tempo_bpm)) for s in sections],
+        [_solved_for(section) for section in sections],
         [(float(h.time_s), float(h.weight), float(h.tolerance_s), h.required) for h in hits],
     ]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+
+
+def _solved_for(section: Section) -> tuple[float | str, ...]:
+    """What the bars of a section depend on; the usual metre is left out, as in sheets from before there were others."""
+    start = (float(section.start_s), float(section.tempo_bpm))
+    return start if section.metre == DEFAULT_METRE else (*start, section.metre)
 
 
 def _format_section(section: Section, frame_rate: float) -> str:
@@ -177,6 +187,7 @@ def _format_section(section: Section, frame_rate: float) -> str:
         f"  arousal: {float(section.arousal)!r}",
         f"  key: {quote(section.key)}",
         f"  tempo_bpm: {float(section.tempo_bpm)!r}",
+        f"  metre: {section.metre}",
         f"  density: {float(section.density)!r}",
         f"  dynamics: {float(section.dynamics)!r}",
         f"  style: {quote(section.style)}",
@@ -229,7 +240,7 @@ def _section_entries(node: Node) -> dict[str, Node]:
     return mapping(
         node,
         ("start_s", "label", "valence", "arousal", "key", "tempo_bpm", "density", "dynamics", "style"),
-        ("theme", "tags", "silent", "reasons"),
+        ("theme", "metre", "tags", "silent", "reasons"),
     )
 
 
@@ -240,6 +251,11 @@ def _read_section(entries: dict[str, Node], start_s: float, end_s: float) -> Sec
         Key.parse(key)
     except ValueError as error:
         entries["key"].fail(str(error))
+    metre = text(entries["metre"], "metre", 20) if "metre" in entries else DEFAULT_METRE
+    try:
+        metre = str(Metre.parse(metre))
+    except ValueError as error:
+        entries["metre"].fail(str(error))
     style = text(entries["style"], "style", 200)
     if style not in PALETTES:
         entries["style"].fail(f"style {style!r} is not known; choose one of {', '.join(PALETTES)}")
@@ -259,6 +275,7 @@ def _read_section(entries: dict[str, Node], start_s: float, end_s: float) -> Sec
         tags=tuple(text(tag, "tag", 200) for tag in tags),
         theme=text(entries["theme"], "theme", 200) if "theme" in entries else "",
         silent=flag(entries["silent"], "silent") if "silent" in entries else False,
+        metre=metre,
         reasons={name: text(node, name) for name, node in reasons.items()},
     )
 

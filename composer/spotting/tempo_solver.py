@@ -1,9 +1,10 @@
 """Bars and tempi that meet the picture.
 
-Section starts fall on bar lines, required hits within half a frame of a beat (or an eighth, where nothing
-else fits), wished hits on beats where that costs little, and the music ends with the picture. Tempo changes
-at bar lines only, by at most 4 % a bar where the hits leave room and never by more than 10 %; what cannot
-be met under that is named.
+Section starts fall on bar lines, required hits within half a frame of a pulse (or an eighth, where nothing
+else fits), wished hits on pulses where that costs little, and the music ends with the picture. Bars are in the
+metre of their section, odd ones only where a hit asks for them; a pulse is a quarter note, in compound metres a
+dotted one (`composer.spotting.metre`). Tempo, in quarter notes a minute in every metre, changes at bar lines only,
+by at most 4 % a bar where the hits leave room and never by more than 10 %; what cannot be met under that is named.
 
 The way there: `beat_path` chooses how many eighths lie between the moments, `bar_fit` draws bar lines and
 fits tempi, and here the result is rounded to the whole microseconds of `composer.timing`, each bar taking
@@ -27,9 +28,11 @@ from composer.spotting.beat_path import (
     Placed,
     best_path,
     collect_anchors,
+    metre_at,
     wished_bpm,
 )
 from composer.spotting.cues import Hit, Section
+from composer.spotting.metre import Metre
 from composer.timing import MAX_TEMPO_US, MIN_TEMPO_US, Bar, TempoMap
 
 MAX_DURATION_S = 24 * 3600.0
@@ -47,8 +50,8 @@ TINY_METRES = ((4, 4), (3, 4), (5, 4), (2, 4), (1, 4), (3, 8), (1, 8), (1, 16), 
 class Landing:
     """Where a hit fell. ``residual_s`` is music minus picture: positive where the beat comes after the hit.
 
-    ``beat`` is the nearest eighth of the bar, in beats from the start; ``on`` says what it is, or ``none``
-    where it is further away than the hit's tolerance.
+    ``beat`` is the nearest eighth of the bar, in quarter notes from the start; ``on`` says what it is (``beat``: a
+    pulse of the bar's metre), or ``none`` where it is further away than the hit's tolerance.
     """
 
     hit: Hit
@@ -80,7 +83,7 @@ def solve(duration_s: float, frame_rate: float, sections: Sequence[Section], hit
     if len(hits) > MAX_HITS:
         raise ValueError(f"{len(hits)} hits are more than {MAX_HITS}")
     if duration_s <= TINY_S:
-        tempo_map = _one_bar(duration_s, wished_bpm(sections, 0.0))
+        tempo_map = _one_bar(duration_s, wished_bpm(sections, 0.0), metre_at(sections, 0.0))
     else:
         tempo_map = _solve_film(duration_s, frame_rate, sections, hits)
     landed = landings(tempo_map, hits)
@@ -137,15 +140,17 @@ def _solve_film(
     required_gain: float = DOWNBEAT_GAIN,
 ) -> TempoMap:
     anchors = collect_anchors(duration_s, frame_rate, sections, hits)
-    placed = best_path(anchors) or best_path([a for a in anchors if a.kind in ("start", "section", "end")])
+    placed = best_path(anchors) or best_path([a for a in anchors if a.is_wall])
     if not placed:
-        wish = wished_bpm(sections, 0.0)
-        beats = max(round(duration_s * wish / 60), math.ceil(duration_s * MIN_BPM / 60), 1)
+        wish, metre = wished_bpm(sections, 0.0), metre_at(sections, 0.0)
+        eighths_a_step = duration_s / 30 / metre.step_eighths
+        steps = max(round(wish * eighths_a_step), math.ceil(MIN_BPM * eighths_a_step), 1)
         placed = (
-            Placed(Anchor(0.0, "start", 1.0, 0.0, wish), 0),
-            Placed(Anchor(duration_s, "end", 1.0, 0.0, wish), 2 * beats),
+            Placed(Anchor(0.0, "start", 1.0, 0.0, wish, metre), 0),
+            Placed(Anchor(duration_s, "end", 1.0, 0.0, wish, metre), steps * metre.step_eighths),
         )
-    bar_beats = bar_lines(placed, required_gain)
+    metres = bar_lines(placed, required_gain)
+    bar_beats = np.array([metre.bar_eighths / 2 for metre in metres])
     path_eighths = [p.eighth for p in placed]
     lines_s = np.interp(
         np.concatenate([[0], np.cumsum(2 * bar_beats)]), path_eighths, [p.anchor.time_s for p in placed]
@@ -153,11 +158,11 @@ def _solve_film(
     wish_bpm = np.array([wished_bpm(sections, (a + b) / 2) for a, b in pairwise(lines_s)])
     pins = [_pin(p) for p in placed if p.anchor.kind not in ("start", "end")]
     fit = fit_tempi(bar_beats, duration_s, wish_bpm, pins)
-    more = _second_look(pins, fit.lines_s, bar_beats, hits)
+    more = _second_look(pins, fit.lines_s, metres, hits)
     if more:
         again = [p for p in pins if p not in fit.let_go] + more
         fit = fit_tempi(bar_beats, duration_s, wish_bpm, sorted(again, key=lambda pin: pin.beat))
-    return TempoMap(_rounded(fit.lines_s, bar_beats))
+    return TempoMap(_rounded(fit.lines_s, metres))
 
 
 def _pin(placed: Placed) -> Pin:
@@ -169,25 +174,26 @@ def _pin(placed: Placed) -> Pin:
 
 
 def _second_look(
-    pins: Sequence[Pin], lines_s: np.ndarray, bar_beats: np.ndarray, hits: Sequence[Hit]
+    pins: Sequence[Pin], lines_s: np.ndarray, metres: Sequence[Metre], hits: Sequence[Hit]
 ) -> list[Pin]:
-    """Pins for wished hits that the path passed over but that came to lie close to a free beat all the
+    """Pins for wished hits that the path passed over but that came to lie close to a free pulse all the
     same.
     """
-    line_beats = np.concatenate([[0], np.cumsum(bar_beats)])
-    times_s = np.interp(np.arange(line_beats[-1] + 1), line_beats, lines_s)
+    line_beats = np.concatenate([[0], np.cumsum([metre.bar_eighths / 2 for metre in metres])])
+    inside = [metre.pulses_beats() for metre in metres]
+    pulses = np.array(
+        [s + p for s, bar in zip(line_beats[:-1], inside, strict=True) for p in bar] + [line_beats[-1]]
+    )
+    times_s = np.interp(pulses, line_beats, lines_s)
     taken = {pin.beat for pin in pins} | {0.0, float(line_beats[-1])}
     more = []
     for hit in sorted(hits, key=lambda hit: -hit.weight):
-        beat = (
-            int(np.argmin(np.abs(times_s - hit.time_s)))
-            if times_s.size < 64
-            else _nearest(times_s, hit.time_s)
-        )
-        near = abs(times_s[beat] - hit.time_s) < SECOND_LOOK_S
-        if near and not hit.required and not {beat - 0.5, float(beat), beat + 0.5} & taken:
-            taken.add(float(beat))
-            more.append(Pin(float(beat), hit.time_s, hit.weight, False))
+        nearest = _nearest(times_s, hit.time_s)
+        beat = float(pulses[nearest])
+        near = abs(times_s[nearest] - hit.time_s) < SECOND_LOOK_S
+        if near and not hit.required and not {beat - 0.5, beat, beat + 0.5} & taken:
+            taken.add(beat)
+            more.append(Pin(beat, hit.time_s, hit.weight, False))
     return more
 
 
@@ -196,18 +202,25 @@ def _nearest(times_s: np.ndarray, time_s: float) -> int:
     return right if times_s[right] - time_s < time_s - times_s[right - 1] else right - 1
 
 
-def _rounded(lines_s: np.ndarray, bar_beats: np.ndarray) -> tuple[Bar, ...]:
-    """Bars whose tempi are whole microseconds and whose bar lines stay within 3 us of ``lines_s``."""
-    bars, now_us = [], 0
-    for beats, end_s in zip(bar_beats.tolist(), lines_s[1:].tolist(), strict=True):
+def _rounded(lines_s: np.ndarray, metres: Sequence[Metre]) -> tuple[Bar, ...]:
+    """Bars whose tempi are whole microseconds and whose bar lines stay within a few us of ``lines_s``."""
+    bars: list[Bar] = []
+    now_us = 0.0
+    for metre, end_s in zip(metres, lines_s[1:].tolist(), strict=True):
+        beats = metre.bar_eighths / 2
         tempo_us = min(max(round((end_s * 1e6 - now_us) / beats), MIN_TEMPO_US), MAX_TEMPO_US)
-        bars.append(Bar(beats, 4, tempo_us))
+        bars.append(Bar(metre.numerator, metre.denominator, tempo_us))
         now_us += beats * tempo_us
     return tuple(bars)
 
 
-def _one_bar(duration_s: float, wish_bpm: float) -> TempoMap:
-    """One bar for a very short film, in the plainest metre that comes near the wished tempo."""
+def _one_bar(duration_s: float, wish_bpm: float, metre: Metre) -> TempoMap:
+    """One bar for a very short film: in its own metre where the tempo allows that, else in the plainest that comes
+    near the wished tempo.
+    """
+    own_bpm = 30 * metre.bar_eighths / duration_s
+    if MIN_BPM <= own_bpm <= MAX_BPM:
+        return TempoMap((Bar.at_bpm(own_bpm, metre.numerator, metre.denominator),))
     best: tuple[float, Bar] | None = None
     for plainness, (numerator, denominator) in enumerate(TINY_METRES):
         tempo_us = round(duration_s * 1e6 * denominator / (4 * numerator))
@@ -233,7 +246,8 @@ def _landing(tempo_map: TempoMap, hit: Hit) -> Landing:
         return Landing(hit, beat, residual_s, "none")
     if beat - start in (0.0, length):
         return Landing(hit, beat, residual_s, "downbeat")
-    return Landing(hit, beat, residual_s, "beat" if (beat - start) % 1 == 0 else "eighth")
+    on_pulse = (beat - start) % tempo_map.bars[index].pulse_beats == 0
+    return Landing(hit, beat, residual_s, "beat" if on_pulse else "eighth")
 
 
 def _notes(
