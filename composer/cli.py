@@ -78,6 +78,10 @@ def dispatch(options: argparse.Namespace, console: Console) -> int:
             from composer.scoring import score
 
             return score(options, console)
+        if options.command == "evaluate":
+            from composer.evaluation.command import evaluate
+
+            return evaluate(options, console)
         from composer import commands
 
         works = {
@@ -194,6 +198,16 @@ def make_parser() -> argparse.ArgumentParser:
     command.add_argument("music", type=Path, metavar="score.wav")
     add_output(command, "film.mp4")
     command.add_argument("--duck", action="store_true", help="lower the music under the film's own sound")
+
+    command = add("evaluate", "figures of MIDI files, beside a reference and a training set")
+    command.add_argument("paths", type=Path, nargs="+", metavar="PATH", help="MIDI files, or folders of them")
+    command.add_argument("--reference", type=Path, metavar="DIR", help="music to compare with")
+    command.add_argument(
+        "--training",
+        type=Path,
+        metavar="DIR|npz",
+        help="what the music must not repeat: MIDI, or melodies in an npz",
+    )
 
     add("doctor", "what is installed, what is missing, and the command that mends it")
     return parser

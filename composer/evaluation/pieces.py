@@ -1,0 +1,147 @@
+"""MIDI files and folders as pieces that can be measured, whoever wrote them.
+
+The bar grid is the file's own metre and tempo. The melody is, in this order: the tracks whose role our own files
+state; tracks that are named as a voice ("melody", "vocal", "lead", ...); else the skyline of all pitched notes. Of
+several melody tracks, or one that holds chords, the highest voice counts as melody and the rest as accompaniment.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from composer.analysis.skyline import skyline
+from composer.errors import BadInput
+from composer.metrics.piece import ACCOMPANIMENT, DRUMS, MELODY, Piece
+from composer.midi_reader import read_midi
+from composer.music import ChordSpan, Score, Track
+from composer.output import explain
+from composer.tokens.vocabulary import CHORD_NONE, chord_id
+
+MIDI_SUFFIXES = (".mid", ".midi", ".smf")
+MAX_PULSES = 100_000
+MAX_SOUNDING_PULSES = 5_000_000  # of all notes together
+OWN_MARK = "framescore"  # name of the provenance entry in every score of ours
+_VOICE = re.compile(r"melod|vocal|voice|voc\b|lead|sing|solo|tune|soprano|theme", re.IGNORECASE)
+_NO_VOICE = re.compile(r"back|choir|harmon|pad|bass|oohs|aahs", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class MidiPiece:
+    """A file's piece, and how its melody was found: ``role``, ``name``, ``skyline`` or ``none``."""
+
+    path: Path
+    piece: Piece
+    score: Score
+    melody_by: str
+
+
+def find_midi(paths: Sequence[Path]) -> list[Path]:
+    """The files that ``paths`` name, and the MIDI files below those that are folders, in order of name, each once.
+
+    Raises BadInput where a path does not exist or a folder holds no MIDI file.
+    """
+    found: dict[Path, None] = {}
+    for path in paths:
+        if not path.is_dir():
+            if not path.exists():
+                raise BadInput(f"{path}: there is no such file or folder; give MIDI files or folders of them")
+            found[path] = None
+            continue
+        inside = sorted(
+            entry
+            for entry in path.rglob("*")
+            if entry.suffix.lower() in MIDI_SUFFIXES and not entry.name.startswith(".") and entry.is_file()
+        )
+        if not inside:
+            raise BadInput(f"{path}: holds no MIDI file; give a folder with .mid files")
+        found.update(dict.fromkeys(inside))
+    return list(found)
+
+
+def read_piece(path: Path) -> MidiPiece:
+    """Read and arrange one file. Raises BadInput where it cannot be read or has no notes."""
+    try:
+        score = read_midi(path)
+    except OSError as error:
+        raise explain(error, path) from error
+    piece, melody_by = piece_of_score(score)
+    if piece.pitch.size == 0:
+        raise BadInput(f"{path}: it holds no notes; give a MIDI file with music")
+    if piece.pulses > MAX_PULSES or piece.duration_pulses.sum() > MAX_SOUNDING_PULSES:
+        raise BadInput(f"{path}: longer than {MAX_PULSES} beats; give one piece at a time")
+    return MidiPiece(path, piece, score, melody_by)
+
+
+def piece_of_score(score: Score) -> tuple[Piece, str]:
+    """A score's piece, and how its melody was found (`MidiPiece`)."""
+    notes = [note for track in score.tracks for note in track.notes]
+    track_of = np.repeat(np.arange(len(score.tracks)), [len(track.notes) for track in score.tracks])
+    drums = np.array([track.is_drums for track in score.tracks], bool)[track_of]
+    voices, melody_by = _voices(score)
+    onset = np.array([note.onset_beats for note in notes], float)
+    duration = np.array([note.duration_beats for note in notes], float)
+    pitch = np.array([note.pitch for note in notes], np.int64)
+    candidate = np.isin(track_of, voices) & ~drums
+    part = np.where(drums, DRUMS, ACCOMPANIMENT)
+    part[candidate] = np.where(
+        skyline(onset[candidate], duration[candidate], pitch[candidate]), MELODY, ACCOMPANIMENT
+    )
+    bars = score.tempo_map.bars
+    piece = Piece(
+        onset_beats=onset,
+        duration_beats=duration,
+        pitch=pitch,
+        velocity=np.array([note.velocity for note in notes], float),
+        part=part,
+        metre=np.array([(bar.numerator, bar.denominator) for bar in bars], np.int64),
+        bpm=np.array([bar.bpm for bar in bars]),
+    )
+    return _with_chords(piece, score.chords), melody_by
+
+
+def _voices(score: Score) -> tuple[list[int], str]:
+    pitched = [i for i, track in enumerate(score.tracks) if track.notes and not track.is_drums]
+    if not pitched:
+        return [], "none"
+    if OWN_MARK in score.provenance:
+        stated = [i for i in pitched if score.tracks[i].role == "melody"]
+        if stated:
+            return stated, "role"
+    named = [i for i in pitched if _is_voice(score.tracks[i])]
+    if named and len(pitched) > 1:
+        return named, "name"
+    return pitched, "skyline"
+
+
+def _is_voice(track: Track) -> bool:
+    return bool(_VOICE.search(track.name)) and not _NO_VOICE.search(track.name)
+
+
+def _with_chords(piece: Piece, spans: tuple[ChordSpan, ...]) -> Piece:
+    """The piece with the chords that its file names, by the chord at the start of every pulse."""
+    if not spans:
+        return piece
+    starts = np.array([span.onset_beats for span in spans])
+    ends = np.array([span.onset_beats + span.duration_beats for span in spans])
+    ids = np.array(
+        [CHORD_NONE if s.chord is None else chord_id(s.chord.root, s.chord.quality) for s in spans]
+    )
+    at = piece.pulse_starts_beats[:-1]
+    index = np.clip(np.searchsorted(starts, at + 1e-6, side="right") - 1, 0, len(spans) - 1)
+    inside = (at + 1e-6 >= starts[index]) & (at + 1e-6 < ends[index])
+    chords = np.where(inside, ids[index], CHORD_NONE).astype(np.int64)
+    return Piece(
+        piece.onset_beats,
+        piece.duration_beats,
+        piece.pitch,
+        piece.velocity,
+        piece.part,
+        piece.metre,
+        piece.bpm,
+        chords,
+    )
