@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,7 @@ def compose_accompaniment(
 
     Deterministic for a seed on CPU. Raises NotInstalled or BadInput where the checkpoint cannot be used.
     """
-    decoder = load_checkpoint(checkpoint or CHECKPOINT).decoder
+    network = load_checkpoint(checkpoint or CHECKPOINT)
     form = form_of(cues)
     plan = lead.harmony.plan
     notes = np.array([bar.accompaniment_notes for bar in plan])
@@ -44,5 +45,6 @@ def compose_accompaniment(
         form.grid_notes(lead.melody),
         pitch_classes={},
     )
-    [written] = write_notes(decoder, [request], SAMPLING, [stream(seed, STAGE_SEED)])
+    sampling = replace(SAMPLING, draws=network.draws)
+    [written] = write_notes(network.decoder, [request], sampling, [stream(seed, STAGE_SEED)])
     return form.notes(written)

@@ -37,7 +37,6 @@ FREEDOM_NOTES = 0.3  # the model may choose within this share of the wished coun
 FREEDOM_LEVELS = 2  # ... and within so many velocity levels
 MELODY_NOTES_A_SECOND = 3.0  # at most
 LONGEST_MELODY_REST_BARS = 1
-SAMPLING = HarmonySampling()
 # Chords of the models' C major (False) and A minor (True) that may stand before the last tonic.
 LEADING_HOME = {
     False: ((7, ""), (7, "7"), (11, "dim"), (5, ""), (2, "m"), (2, "m7"), (7, "sus4")),
@@ -59,8 +58,8 @@ def compose_chords(
         picture_of(features, cues.tempo_map),
         lambda bar, written: bounds_of(form, recalled, bar, written),
     )
-    decoder = load_checkpoint(checkpoint or CHECKPOINT).decoder
-    [written] = write_harmony(decoder, [request], SAMPLING, [stream(seed, STAGE_SEED)])
+    network = load_checkpoint(checkpoint or CHECKPOINT)
+    [written] = write_harmony(network.decoder, [request], network.draws, [stream(seed, STAGE_SEED)])
     plan = written.plan
     bars = tuple(
         BarPlan(

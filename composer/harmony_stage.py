@@ -20,14 +20,6 @@ GUIDED_COLUMNS = [i for i, name in enumerate(tokens.CONDITIONS) if name in GUIDE
 
 
 @dataclass(frozen=True)
-class HarmonySampling:
-    """How the plan (melody notes, notes, velocity, register) and the chords are drawn. Guidance strengthens
-    `composer.tokens.frame.GUIDED`."""
-
-    draws: tuple[Draw, ...] = (Draw(0.92),) * ATTRIBUTES
-
-
-@dataclass(frozen=True)
 class Bounds:
     """Which classes of each plan attribute a bar may have, bool arrays of the vocabulary, and which chords each of
     its beats: one such array for all, or one a beat."""
@@ -70,13 +62,14 @@ def unbound() -> Bounds:
 def write_harmony(
     decoder: Decoder,
     requests: Sequence[HarmonyRequest],
-    sampling: HarmonySampling,
+    draws: Sequence[Draw],
     streams: Sequence[np.random.Generator],
 ) -> list[WrittenHarmony]:
-    """Write a harmony for each request, from the random stream beside it."""
+    """Write a harmony for each request, from the random stream beside it. ``draws``: how melody notes, notes,
+    velocity, register and chords are drawn; guidance strengthens `composer.tokens.frame.GUIDED`."""
     memories = {id(request): _memory(request) for request in requests}
     writers = [_Writer(request, stream) for request, stream in zip(requests, streams, strict=True)]
-    decode(decoder, writers, [memories[id(request)] for request in requests], sampling.draws, GUIDED_COLUMNS)
+    decode(decoder, writers, [memories[id(request)] for request in requests], draws, GUIDED_COLUMNS)
     return [writer.harmony() for writer in writers]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
 
@@ -29,7 +30,7 @@ def compose_melody(
 
     Deterministic for a seed on CPU. Raises NotInstalled or BadInput where the checkpoint cannot be used.
     """
-    decoder = load_checkpoint(checkpoint or CHECKPOINT).decoder
+    network = load_checkpoint(checkpoint or CHECKPOINT)
     form = form_of(cues)
     chords = form.chord_ids(harmony.chords)
     plan = melody_plan(np.array([bar.melody_notes for bar in harmony.plan]))
@@ -40,7 +41,8 @@ def compose_melody(
         return None if source == NEW else recall_melody(form, bar, source, notes, chords)
 
     request = Request(form.frame, chords, plan, None, _closing(form, chords), theme)
-    [written] = write_notes(decoder, [request], SAMPLING, [stream(seed, STAGE_SEED)])
+    sampling = replace(SAMPLING, draws=network.draws)
+    [written] = write_notes(network.decoder, [request], sampling, [stream(seed, STAGE_SEED)])
     return LeadSheet(harmony, _monophonic(form.notes(written)))
 
 

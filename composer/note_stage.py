@@ -32,7 +32,7 @@ class Sampling:
     """How a stage draws place, pitch, duration and velocity, and the voices it may write. Guidance strengthens
     `composer.tokens.frame.GUIDED`."""
 
-    draws: tuple[Draw, Draw, Draw, Draw] = (Draw(0.95), Draw(0.90), Draw(0.90), Draw(0.95))
+    draws: tuple[Draw, ...] = (Draw(0.95), Draw(0.90), Draw(0.90), Draw(0.95))
     monophonic: bool = False
     lowest: int = grid.LOWEST_PITCH
     highest: int = grid.HIGHEST_PITCH

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 import torch
 
 from composer.errors import BadInput, NotInstalled
 from composer.models.checkpoint import card_path, load_checkpoint, save_checkpoint
 from composer.models.decoder import IGNORED, Decoder, DecoderConfig, Memory
-from composer.models.sampling import Stepper, draw, nucleus
+from composer.models.sampling import Draw, Stepper, draw, guide, nucleus, one_thread, stream
 
 CONFIG = DecoderConfig((5, 9), (4, 7), memory=(6, 3), width=32, layers=4, heads=2, encoder_layers=1)
 
@@ -43,18 +44,38 @@ def test_one_step_at_a_time_gives_what_whole_sequences_give(steps):
     previous, conditions, bars, memory = make_inputs(steps, 60, min(steps, 20))
     with torch.no_grad():
         whole = decoder.hidden(previous, conditions, bars, memory)
-    stepper = Stepper(decoder, memory)
-    stepped = [stepper.step(previous[:, t], conditions[:, t], int(bars[0, t])) for t in range(steps)]
+    stepper = Stepper(decoder, [memory])
+    stepped = [stepper.step(previous[:, t], conditions[:, t], [int(bars[0, t])])[:1] for t in range(steps)]
     assert torch.allclose(whole, torch.stack(stepped, 1), atol=2e-5)
+
+
+def test_a_sequence_is_the_same_to_the_last_bit_in_any_batch():
+    config = DecoderConfig((9, 128, 23, 32), (8, 40), memory=(121, 128), width=256, layers=3, heads=4)
+    decoder = make_decoder(2, config)
+    rows = [make_inputs(60, 20 + 8 * i, 5 + i, config) for i in range(9)]
+
+    def decode_rows(chosen: list[int]) -> torch.Tensor:
+        stepper = Stepper(decoder, [rows[i][3] for i in chosen])
+        found = []
+        for t in range(60):
+            previous, conditions = (torch.cat([rows[i][k][:, t] for i in chosen]) for k in (0, 1))
+            hidden = stepper.step(previous, conditions, [int(rows[i][2][0, t]) for i in chosen])
+            found.append(decoder.heads.predict(1, decoder.heads.begin(hidden))[: len(chosen)])
+        return torch.stack(found, 1)
+
+    with one_thread(), torch.no_grad():
+        together = decode_rows(list(range(9)))
+        for company in ([0], [3, 0], [8, 7, 6, 5, 4], [2, 4, 6, 8, 1, 3, 5]):
+            assert torch.equal(decode_rows(company), together[company])
 
 
 def test_the_state_does_not_grow():
     decoder = make_decoder()
     previous, conditions, bars, memory = make_inputs(400, 60, 20)
-    stepper = Stepper(decoder, memory)
+    stepper = Stepper(decoder, [memory])
     sizes = set()
     for t in range(400):
-        stepper.step(previous[:, t], conditions[:, t], int(bars[0, t]))
+        stepper.step(previous[:, t], conditions[:, t], [int(bars[0, t])])
         sizes.add(sum(state.numel() for state in stepper.states))
     assert len(sizes) == 1
 
@@ -87,10 +108,17 @@ def test_nucleus_keeps_the_smallest_set_that_reaches_p():
 
 
 def test_drawing_is_seeded_and_never_takes_what_is_masked():
-    logits = torch.tensor([[0.0, float("-inf"), 0.0]]).expand(64, 3)
-    first = draw(logits, torch.Generator().manual_seed(3))
-    assert torch.equal(first, draw(logits, torch.Generator().manual_seed(3)))
+    logits = torch.tensor([[0.0, float("-inf"), 0.0, float("-inf")]]).expand(66, 4)
+    uniform = np.append(stream(3, 1).random(64), [0.0, np.nextafter(1.0, 0.0)])
+    first = draw(logits, uniform)
+    assert torch.equal(first, draw(logits, uniform))
     assert set(first.tolist()) == {0, 2}
+
+
+def test_guidance_moves_away_from_the_unconditioned_branch():
+    logits = torch.tensor([[1.0, 0.0], [0.0, 0.0]])
+    assert guide(logits, 0.0).tolist() == [[1.0, 0.0]]
+    assert guide(logits, 2.0).tolist() == [[3.0, 0.0]]
 
 
 def test_config_refuses_an_unknown_key():
@@ -101,9 +129,10 @@ def test_config_refuses_an_unknown_key():
 def test_checkpoint_round_trip(tmp_path):
     decoder = make_decoder()
     weights = tmp_path / "net.safetensors"
-    save_checkpoint(decoder, weights, {"stage": "test"})
+    save_checkpoint(decoder, [Draw(0.9), Draw()], weights, {"stage": "test"})
     loaded = load_checkpoint(weights)
     assert loaded.card["stage"] == "test"
+    assert loaded.draws == (Draw(0.9), Draw())
     for name, tensor in loaded.decoder.state_dict().items():
         assert torch.allclose(tensor, decoder.state_dict()[name], atol=1e-3), name
 
@@ -113,7 +142,7 @@ def test_checkpoint_round_trip(tmp_path):
 )
 def test_damaged_checkpoints_are_refused_in_one_line(tmp_path, damage):
     weights = tmp_path / "net.safetensors"
-    save_checkpoint(make_decoder(), weights, {})
+    save_checkpoint(make_decoder(), [Draw(), Draw()], weights, {})
     card = json.loads(card_path(weights).read_text())
     content = weights.read_bytes()
     if damage == "truncated":

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -16,13 +17,16 @@ from safetensors.torch import load_file, save_file
 
 from composer.errors import BadInput, NotInstalled
 from composer.models.decoder import Decoder, DecoderConfig
+from composer.models.sampling import Draw
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A loaded network, its card (see ``composer/checkpoints/*.json``) and the sha256 of its weights."""
+    """A loaded network, how it is to be drawn from, its card (see ``composer/checkpoints/*.json``) and the sha256 of
+    its weights."""
 
     decoder: Decoder
+    draws: tuple[Draw, ...]
     card: dict
     sha256: str
 
@@ -46,6 +50,9 @@ def load_checkpoint(weights: Path) -> Checkpoint:
         card = json.loads(card_path(weights).read_text(encoding="utf-8"))
         expected = card["sha256"]
         config = DecoderConfig.from_json(json.dumps(card["config"]))
+        draws = tuple(Draw(**draw) for draw in card["draws"])
+        if len(draws) != len(config.attributes):
+            raise ValueError(f"{len(draws)} draws for {len(config.attributes)} attributes")
     except (ValueError, KeyError, TypeError) as error:
         raise BadInput(
             f"{card_path(weights).name}: not a model card ({error}); reinstall framescore"
@@ -63,11 +70,12 @@ def load_checkpoint(weights: Path) -> Checkpoint:
         raise BadInput(
             f"{weights.name}: weights do not fit their card ({line}); reinstall framescore"
         ) from error
-    return Checkpoint(decoder.eval(), card, digest)
+    return Checkpoint(decoder.eval(), draws, card, digest)
 
 
-def save_checkpoint(decoder: Decoder, weights: Path, card: dict) -> None:
-    """Write weights as float16 safetensors, and the card with the config and sha256 added."""
+def save_checkpoint(decoder: Decoder, draws: Sequence[Draw], weights: Path, card: dict) -> None:
+    """Write weights as float16 safetensors, and the card with draws, config and sha256 added. ``draws``: one an
+    attribute."""
     weights.parent.mkdir(parents=True, exist_ok=True)
     save_file(
         {name: tensor.to(torch.float16).contiguous() for name, tensor in decoder.state_dict().items()},
@@ -77,6 +85,7 @@ def save_checkpoint(decoder: Decoder, weights: Path, card: dict) -> None:
     full = {
         **card,
         "parameters": sum(parameter.numel() for parameter in decoder.parameters()),
+        "draws": [asdict(draw) for draw in draws],
         "config": json.loads(decoder.config.to_json()),
         "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
     }

@@ -83,7 +83,7 @@ class Stepper:
         seen = {key: self._keys_values(*found) for key, found in encoded.items()}
         self._memories = [seen[id(memory)] for memory in memories]
         padded = max(self._rows, MIN_ROWS)
-        self._states = [layer.attention.initial_state(padded) for layer in decoder.layers]
+        self.states = [layer.attention.initial_state(padded) for layer in decoder.layers]
         head = decoder.config.width // decoder.config.heads
         shape = (padded, decoder.config.heads, MEMORY_SLOTS, head)
         self._windows: list[tuple[Tensor, Tensor] | None] = [
@@ -136,7 +136,7 @@ class Stepper:
         condition = self.decoder.conditions(_padded(conditions))
         x = self.decoder.tokens(_padded(previous)) + condition
         for i, layer in enumerate(self.decoder.layers):
-            x, self._states[i] = layer.step(x, condition, self._states[i], self._windows[i], self._visible)
+            x, self.states[i] = layer.step(x, condition, self.states[i], self._windows[i], self._visible)
         return x
 
     def keep(self, rows: Sequence[int]) -> None:
@@ -145,7 +145,7 @@ class Stepper:
         self._bars = [self._bars[row] for row in rows]
         self._rows = len(rows)
         index = torch.tensor([*rows, *([rows[0]] * (MIN_ROWS - len(rows)))])
-        self._states = [state[index] for state in self._states]
+        self.states = [state[index] for state in self.states]
         self._windows = [pair and (pair[0][index], pair[1][index]) for pair in self._windows]
         self._visible = self._visible[index]
 

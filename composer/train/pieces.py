@@ -1,0 +1,196 @@
+"""Whole pieces on the grid, real and generated, and what is measured of them.
+
+Generated pieces are unconditional in V-MusProd's sense: of a real song they take bars, metre, tempi and mode, which
+belong together; moods, phrases, plans, chords and notes are all the networks' own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from itertools import repeat
+from multiprocessing import get_context
+
+import numpy as np
+
+from composer import accompaniment, melody
+from composer.harmony_stage import HarmonyRequest, WrittenHarmony, unbound, write_harmony
+from composer.metrics import symbolic
+from composer.models.decoder import Decoder
+from composer.models.sampling import Draw, stream
+from composer.note_stage import Request, write_notes
+from composer.tokens import grid
+from composer.tokens.frame import Frame
+from composer.tokens.notes import GridNotes
+from composer.tokens.picture import COLOR_WIDTH, SEMANTIC_WIDTH, Picture
+from composer.tokens.vocabulary import CHORD_NONE, chord_of
+from composer.train.song import Song
+from composer.train.songs import frame_of, track
+
+STAGES = ("chords", "melody", "accompaniment")
+STATISTICS = ("SC", "PE", "PCE", "EBR", "IOI")
+PIECES_A_BATCH = 25
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A whole piece on the grid: frame, chord ids (beats,), melody and accompaniment."""
+
+    frame: Frame
+    chords: np.ndarray
+    melody: GridNotes
+    accompaniment: GridNotes
+
+
+def piece_of(song: Song) -> Piece:
+    """A real song."""
+    return Piece(frame_of(song), song.chords.astype(np.int64), track(song, 0), track(song, 1))
+
+
+def bare(frame: Frame) -> Frame:
+    """A frame that keeps bars, metre, tempi, mode and style and leaves the rest open."""
+    bars = len(frame.bar_beats)
+    nothing, none = np.full(bars, np.nan), np.full(bars, -1)
+    return replace(frame, valence=nothing, arousal=nothing, phrase_left=none, cadence=none)
+
+
+def no_picture(frame: Frame) -> Picture:
+    """Nothing is seen."""
+    bars = len(frame.bar_beats)
+    return Picture(np.zeros((bars, COLOR_WIDTH), np.float32), np.zeros((bars, SEMANTIC_WIDTH), np.float32))
+
+
+@dataclass(frozen=True)
+class Network:
+    """A trained stage and how it is to be drawn from."""
+
+    decoder: Decoder
+    draws: tuple[Draw, ...]
+
+
+def write_pieces(networks: dict[str, Network], frames: Sequence[Frame], seed: int) -> list[Piece]:
+    """A piece on each frame; piece i has the random streams (seed, stage, i). All processors are used."""
+    parts = [range(i, min(i + PIECES_A_BATCH, len(frames))) for i in range(0, len(frames), PIECES_A_BATCH)]
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
+        batches = pool.map(
+            _write_batch, repeat(networks), [[frames[i] for i in p] for p in parts], repeat(seed), parts
+        )
+        return [piece for batch in batches for piece in batch]
+
+
+def _write_batch(
+    networks: dict[str, Network], frames: Sequence[Frame], seed: int, numbers: Sequence[int]
+) -> list[Piece]:
+    harmonies = write_harmonies(networks["chords"], frames, seed, numbers)
+    return write_music(networks, frames, harmonies, seed, numbers)
+
+
+def write_harmonies(
+    network: Network, frames: Sequence[Frame], seed: int, numbers: Sequence[int]
+) -> list[WrittenHarmony]:
+    """Plans and chords on frames, nothing bound, no picture."""
+    requests = [HarmonyRequest(frame, no_picture(frame), lambda bar, written: unbound()) for frame in frames]
+    return write_harmony(network.decoder, requests, network.draws, [stream(seed, 1, i) for i in numbers])
+
+
+def write_music(
+    networks: dict[str, Network],
+    frames: Sequence[Frame],
+    harmonies: Sequence[WrittenHarmony],
+    seed: int,
+    numbers: Sequence[int],
+) -> list[Piece]:
+    """Melody and accompaniment over harmonies."""
+    requests = [
+        Request(frame, harmony.chords, melody.melody_plan(harmony.plan.melody_notes), None, {})
+        for frame, harmony in zip(frames, harmonies, strict=True)
+    ]
+    network = networks["melody"]
+    streams = [stream(seed, 2, i) for i in numbers]
+    tunes = write_notes(network.decoder, requests, replace(melody.SAMPLING, draws=network.draws), streams)
+    requests = [
+        Request(frame, harmony.chords, harmony.plan, tune, {})
+        for frame, harmony, tune in zip(frames, harmonies, tunes, strict=True)
+    ]
+    network = networks["accompaniment"]
+    streams = [stream(seed, 3, i) for i in numbers]
+    found = write_notes(
+        network.decoder, requests, replace(accompaniment.SAMPLING, draws=network.draws), streams
+    )
+    return [
+        Piece(frame, harmony.chords, tune, notes)
+        for frame, harmony, tune, notes in zip(frames, harmonies, tunes, found, strict=True)
+    ]
+
+
+def statistics(piece: Piece) -> np.ndarray:
+    """SC, PE, PCE, EBR, IOI of a piece, melody and accompaniment merged: (5,)."""
+    parts = (piece.melody, piece.accompaniment)
+    beat, sub, pitch, duration = (
+        np.concatenate([getattr(part, name) for part in parts])
+        for name in ("beat", "sub", "pitch", "duration")
+    )
+    onset = beat + np.array(grid.SUB_TICKS)[sub] / grid.TICKS_PER_BEAT
+    end = onset + np.array(grid.DURATION_TICKS)[duration] / grid.TICKS_PER_BEAT
+    beats = len(piece.frame.bar_of_beat)
+    beat_s = np.append(0.0, np.cumsum(60.0 / piece.frame.bpm[piece.frame.bar_of_beat]))
+    onset_s = np.interp(onset, np.arange(beats + 1), beat_s)
+    return np.array(
+        [
+            symbolic.scale_consistency(pitch), symbolic.pitch_entropy(pitch), symbolic.pitch_class_entropy(pitch),
+            symbolic.empty_beat_rate(onset, end, beats), symbolic.mean_inter_onset_interval(onset_s),
+        ]
+    )  # fmt: skip
+
+
+def chord_tone_shares(piece: Piece) -> tuple[float, float]:
+    """Shares of the accompaniment on tones of the chord of its beat: of the notes, and of the sounding time.
+
+    A note's time is followed from beat to beat through the chords it sounds against.
+    """
+    members = np.zeros((CHORD_NONE + 1, 12), bool)
+    for index in range(CHORD_NONE):
+        chord = chord_of(index)
+        if chord is not None:
+            members[index, list(chord.pitch_classes)] = True
+    found = piece.accompaniment
+    beats = len(piece.chords)
+    onset = found.beat + np.array(grid.SUB_TICKS)[found.sub] / grid.TICKS_PER_BEAT
+    end = np.minimum(onset + np.array(grid.DURATION_TICKS)[found.duration] / grid.TICKS_PER_BEAT, beats)
+    notes = [0.0, 0.0]
+    time = [0.0, 0.0]
+    for beat, start, stop, pitch in zip(found.beat, onset, end, found.pitch % 12, strict=True):
+        for b in range(int(beat), min(int(np.ceil(stop)), beats)):
+            if piece.chords[b] == CHORD_NONE:
+                continue
+            length = max(min(stop, b + 1) - max(start, b), 0.0)
+            fits = bool(members[piece.chords[b], pitch])
+            time[0] += length * fits
+            time[1] += length
+            if b == beat:
+                notes[0] += fits
+                notes[1] += 1
+    return notes[0] / max(notes[1], 1), time[0] / max(time[1], 1e-9)
+
+
+def compare(pieces: Sequence[Piece], songs: Sequence[Piece]) -> dict:
+    """The five statistics and the shares of chord tones of generated pieces, beside those of real songs."""
+    made, real = (np.array([statistics(piece) for piece in group]) for group in (pieces, songs))
+    spread = np.maximum(real.std(0), 1e-9)
+    table = {
+        name: {
+            "generated": round(float(made[:, i].mean()), 4),
+            "real": round(float(real[:, i].mean()), 4),
+            "deviation between songs": round(float(spread[i]), 4),
+            "distance in deviations": round(float((made[:, i].mean() - real[:, i].mean()) / spread[i]), 2),
+        }
+        for i, name in enumerate(STATISTICS)
+    }
+    tones = {
+        name: [
+            round(float(share), 4) for share in np.mean([chord_tone_shares(piece) for piece in group], axis=0)
+        ]
+        for name, group in (("generated", pieces), ("real", songs))
+    }
+    return {"count": len(pieces), "statistics": table, "chord tones, of notes and of time": tones}
