@@ -58,7 +58,7 @@ class Layer:
 @dataclass(frozen=True, slots=True)
 class Palette:
     """A named set of layers with its mood. ``whole_texture``: the accompaniment stays in one piece on one
-    instrument, that of the ``arpeggio`` layer.
+    instrument, that of the ``arpeggio`` layer. ``on_request``: only its own name chooses it, no mood does.
     """
 
     name: str
@@ -68,6 +68,7 @@ class Palette:
     tags: frozenset[str]
     layers: tuple[Layer, ...]
     whole_texture: bool = False
+    on_request: bool = False
 
     def __post_init__(self) -> None:
         if not (-1 <= self.valence <= 1 and -1 <= self.arousal <= 1):
@@ -86,8 +87,9 @@ def _palette(
     tags: str,
     *layers: Layer,
     whole_texture: bool = False,
+    on_request: bool = False,
 ) -> Palette:
-    return Palette(name, title, valence, arousal, frozenset(tags.split()), layers, whole_texture)
+    return Palette(name, title, valence, arousal, frozenset(tags.split()), layers, whole_texture, on_request)
 
 
 _ALL = (
@@ -277,6 +279,22 @@ _ALL = (
         Layer("percussion", "Timpani", level=0.9, min_dynamics=0.25, pattern="timpani"),
         Layer("percussion", "Orchestral Percussion", level=0.85, min_dynamics=0.25, pattern="orchestral"),
     ),
+    # The style of the networks trained on pop songs: who wants them says so.
+    _palette(
+        "pop",
+        "Pop band",
+        0.4,
+        0.15,
+        "pop",
+        Layer("melody", "Piano", level=1.1),
+        Layer("melody", "Soft Lead", level=0.62, min_dynamics=0.7),
+        Layer("pad", "Electric Piano", level=0.7),
+        Layer("pad", "Warm Pad", level=0.5, min_dynamics=0.5),
+        Layer("arpeggio", "Steel Guitar", level=0.82, min_density=0.2, articulation="detached"),
+        Layer("bass", "Electric Bass", level=0.95, articulation="detached"),
+        Layer("percussion", "Drum Kit", level=0.8, min_density=0.3, pattern="electronic"),
+        on_request=True,
+    ),
 )
 
 PALETTES: dict[str, Palette] = {palette.name: palette for palette in _ALL}
@@ -301,4 +319,5 @@ def choose_palette(valence: float, arousal: float, tags: Sequence[str] = ()) -> 
         shared = min(len(palette.tags & wanted), MAX_TAG_BONUSES)
         return distance - TAG_BONUS * shared - (100.0 if palette.name in wanted else 0.0)
 
-    return min(PALETTES.values(), key=cost).name
+    choice = [palette for palette in PALETTES.values() if not palette.on_request or palette.name in wanted]
+    return min(choice, key=cost).name

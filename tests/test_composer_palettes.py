@@ -23,8 +23,14 @@ def test_choice_is_a_palette(valence, arousal, tags):
 @pytest.mark.parametrize("name", PALETTES)
 def test_own_mood_and_own_name_choose_the_palette(name):
     palette = PALETTES[name]
-    assert choose_palette(palette.valence, palette.arousal, ()) == name
+    assert (choose_palette(palette.valence, palette.arousal, ()) == name) is not palette.on_request
     assert choose_palette(-palette.valence, -palette.arousal, [name.upper()]) == name
+
+
+@given(moods, moods)
+def test_pop_is_there_for_those_who_ask_for_it(valence, arousal):
+    assert PALETTES["pop"].on_request
+    assert choose_palette(valence, arousal, ("night", "city")) != "pop"
 
 
 def test_tags_outweigh_moderate_distance():
