@@ -16,7 +16,7 @@ from composer.spotting.cues import CueSheet
 from composer.tokens import grid
 from composer.tokens.notes import NotePlan
 
-CHECKPOINT = Path(__file__).parent / "checkpoints" / "accompaniment-pop909.safetensors"
+CHECKPOINT = Path(__file__).parent / "checkpoints" / "accompaniment-open.safetensors"
 SAMPLING = Sampling()
 STAGE_SEED = 3
 

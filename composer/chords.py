@@ -11,7 +11,6 @@ from composer.form import Form, form_of
 from composer.harmony_stage import (
     Bounds,
     HarmonyRequest,
-    HarmonySampling,
     WrittenHarmony,
     unbound,
     write_harmony,
@@ -27,7 +26,7 @@ from composer.tokens.picture import picture_of
 from composer.tokens.vocabulary import CHORD_NONE, CHORDS, chord_id
 from composer.video.features import VideoFeatures
 
-CHECKPOINT = Path(__file__).parent / "checkpoints" / "chords-pop909.safetensors"
+CHECKPOINT = Path(__file__).parent / "checkpoints" / "chords-open.safetensors"
 STAGE_SEED = 1
 
 # A section's density 0-1 in accompaniment notes a second, its dynamics 0-1 in mean velocity: the span of POP909.

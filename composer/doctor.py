@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ctypes.util
 import importlib.metadata
-import importlib.util
 import json
 import platform
 import re
@@ -20,6 +19,7 @@ from pathlib import Path
 from composer import __version__
 from composer.errors import NotInstalled
 from composer.output import sha256_of
+from composer.pipeline import COLLECTIONS, FOLDER, STAGES
 from composer.terminal import Console
 
 DISTRIBUTION = "framescore"
@@ -27,7 +27,6 @@ OUR_NAMES = ("composer", "render")
 MIN_PYTHON = (3, 11)
 OWN_ENVIRONMENT = "python3 -m venv .venv && .venv/bin/pip install framescore"
 INSTALL_SOUND = "sh soundfonts/install.sh"
-CHECKPOINT_STAGES = ("chords", "melody", "accompaniment")
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,11 @@ def doctor(options: Namespace, console: Console) -> int:
         check_owners(),
         check_fluidsynth(),
         check_soundfont(),
-        *(check_checkpoint(stage) for stage in CHECKPOINT_STAGES),
+        *(
+            judge_checkpoint(f"{stage} network, {collection}", FOLDER / f"{stage}-{collection}.safetensors")
+            for collection in COLLECTIONS
+            for stage in STAGES[:3]
+        ),
         check_clip_weights(),
         check_device(options.device),
         Check("ffmpeg", True, "not needed: PyAV brings its own"),
@@ -135,15 +138,6 @@ def check_soundfont() -> Check:
         return Check("SoundFont", True, str(find_soundfont(None)))
     except RenderError as error:
         return Check("SoundFont", False, str(error), INSTALL_SOUND)
-
-
-def check_checkpoint(stage: str) -> Check:
-    """A trained network is there and is the one its model card describes."""
-    name = f"{stage} network"
-    if importlib.util.find_spec(f"composer.{stage}") is None:
-        return Check(name, False, "this build has no such stage", "git pull && make setup")
-    path: Path = importlib.import_module(f"composer.{stage}").CHECKPOINT
-    return judge_checkpoint(name, path)
 
 
 def judge_checkpoint(name: str, path: Path) -> Check:

@@ -18,7 +18,7 @@ from composer.themes import NEW, recall_melody, recalled_bars
 from composer.tokens.notes import GridNotes, NotePlan
 from composer.tokens.vocabulary import chord_of
 
-CHECKPOINT = Path(__file__).parent / "checkpoints" / "melody-pop909.safetensors"
+CHECKPOINT = Path(__file__).parent / "checkpoints" / "melody-open.safetensors"
 SAMPLING = Sampling(monophonic=True, lowest=52, highest=91, shortfall=0.75)
 STAGE_SEED = 2  # stages draw from streams of their own, so that one can be run again alone
 

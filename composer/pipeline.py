@@ -19,6 +19,8 @@ from composer.spotting.cues import CueSheet
 from composer.video.features import VideoFeatures
 
 STAGES = ("chords", "melody", "accompaniment", "orchestra")
+COLLECTIONS = ("open", "pop909")
+FOLDER = Path(__file__).parent / "checkpoints"
 
 
 @dataclass(frozen=True)
@@ -30,11 +32,17 @@ class Checkpoints:
     accompaniment: Path
 
     @classmethod
-    def shipped(cls) -> Checkpoints:
-        """The ones that come with the package."""
-        from composer import accompaniment, chords, melody
+    def shipped(cls, collection: str = "open") -> Checkpoints:
+        """Those that come with the package: "open", trained on CC0 and public-domain music alone, or "pop909"."""
+        if collection not in COLLECTIONS:
+            raise ValueError(f"checkpoints {collection!r} are not one of {', '.join(COLLECTIONS)}")
+        return cls(*(FOLDER / f"{stage}-{collection}.safetensors" for stage in STAGES[:3]))
 
-        return cls(chords.CHECKPOINT, melody.CHECKPOINT, accompaniment.CHECKPOINT)
+    @classmethod
+    def for_cues(cls, cues: CueSheet) -> Checkpoints:
+        """The shipped ones that suit a cue sheet: "pop909" where all its music is in the style pop."""
+        styles = {section.style for section in cues.sections if not section.silent}
+        return cls.shipped("pop909" if styles == {"pop"} else "open")
 
     def digests(self) -> dict[str, str]:
         """File name to SHA-256. Raises NotInstalled where one is missing."""
@@ -62,7 +70,7 @@ def compose(
     from composer.melody import compose_melody
     from composer.orchestrate import orchestrate
 
-    checkpoints = checkpoints or Checkpoints.shipped()
+    checkpoints = checkpoints or Checkpoints.for_cues(cues)
     digests = checkpoints.digests()
     harmony = compose_chords(cues, features, seed=seed, checkpoint=checkpoints.chords)
     begin("melody")

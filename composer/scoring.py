@@ -130,7 +130,7 @@ def make_report(
         cues=cues,
         score=piece,
         landings=landings(cues.tempo_map, cues.hits),
-        checkpoints=Checkpoints.shipped().digests(),
+        checkpoints=Checkpoints.for_cues(cues).digests(),
         sound=sound,
         warnings=warnings,
         timings_s=timings_s,

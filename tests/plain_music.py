@@ -8,7 +8,9 @@ from types import ModuleType
 import pytest
 
 import composer
+from composer import pipeline
 from composer.music import BarPlan, Chord, ChordSpan, Harmony, LeadSheet, Note
+from composer.pipeline import COLLECTIONS
 from composer.spotting.cues import CueSheet
 from composer.video.features import VideoFeatures
 
@@ -67,9 +69,9 @@ def install(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
         ("accompaniment", compose_accompaniment),
     ):
         module = ModuleType(f"composer.{name}")
-        checkpoint = folder / f"{name}.safetensors"
-        checkpoint.write_text(name)
+        for collection in COLLECTIONS:
+            (folder / f"{name}-{collection}.safetensors").write_text(name)
         setattr(module, f"compose_{name}", function)
-        module.CHECKPOINT = checkpoint  # type: ignore[attr-defined]
         monkeypatch.setitem(__import__("sys").modules, f"composer.{name}", module)
         monkeypatch.setattr(composer, name, module, raising=False)
+    monkeypatch.setattr(pipeline, "FOLDER", folder)

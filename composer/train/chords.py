@@ -14,9 +14,9 @@ from composer.tokens import harmony as tokens
 from composer.tokens.frame import BARS_LEFT, MOOD_BINS
 from composer.tokens.picture import COLOR_WIDTH, SEMANTIC_WIDTH
 from composer.train import loop
-from composer.train.song import Song, load_songs, split_of
 from composer.train.examples import Example, withhold
 from composer.train.pictures import Palettes, draw_picture, paint_palettes
+from composer.train.song import Song, load_songs, split_of
 from composer.train.songs import frame_of, plan_of
 
 CONFIG = DecoderConfig(

@@ -67,7 +67,9 @@ def add_arguments(parser: argparse.ArgumentParser, minutes: float, batch: int, s
     parser.add_argument("--steps", type=int, default=steps, help="tokens in a training crop")
     parser.add_argument("--rate", type=float, default=1.0e-3)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--start-from", type=Path, metavar="RUN", help="begin with the best weights of this run")
+    parser.add_argument(
+        "--start-from", type=Path, metavar="RUN", help="begin with the best weights of this run"
+    )
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--tiny", action="store_true", help="a network of a few thousand weights, for tests")
 

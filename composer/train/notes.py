@@ -11,8 +11,8 @@ import numpy as np
 from composer.models.decoder import DecoderConfig
 from composer.tokens import notes as note_tokens
 from composer.train import loop
-from composer.train.song import load_songs, split_of
 from composer.train.examples import Example, note_example, withhold, withhold_plan
+from composer.train.song import load_songs, split_of
 
 STAGES = ("melody", "accompaniment")
 CONFIG = DecoderConfig(

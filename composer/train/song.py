@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+SHORTEST_COMPARED_BARS = 16
+
 
 @dataclass(frozen=True)
 class Song:
@@ -78,3 +80,14 @@ def load_songs(path: Path) -> list[Song]:
             borders = np.cumsum(file[field.name + "_lengths"])[:-1]
             columns.append(np.split(file[field.name], borders))
     return [Song(*values) for values in zip(*columns, strict=True)]
+
+
+def songs_to_compare(path: Path, split: str) -> list[Song]:
+    """The songs of a split that have both melody and accompaniment and some length."""
+    return [
+        song
+        for song in load_songs(path)
+        if split_of(song.number) == split
+        and len(song.bar_beats) >= SHORTEST_COMPARED_BARS
+        and {0, 1} <= set(song.notes[:, 2].tolist())
+    ]
