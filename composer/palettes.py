@@ -305,9 +305,9 @@ def choose_palette(valence: float, arousal: float, tags: Sequence[str] = ()) -> 
 
     The cost is the squared distance on the valence/arousal plane (both -1..1; values outside are clipped),
     less `TAG_BONUS` for each shared tag, at most `MAX_TAG_BONUSES` of them: one tag outweighs a moderate
-    distance, three outweigh most. A tag that is a palette's own name decides. Tags are compared without
-    case, spaces as hyphens; of equals the first in `PALETTES` wins. Raises ValueError on a mood that is not
-    finite.
+    distance, three outweigh most. A tag that is a palette's own name decides; palettes on request are chosen
+    in no other way. Tags are compared without case, spaces as hyphens; of equals the first in `PALETTES` wins.
+    Raises ValueError on a mood that is not finite.
     """
     if not (abs(valence) < float("inf") and abs(arousal) < float("inf")):
         raise ValueError(f"mood ({valence}, {arousal}) is not finite")

@@ -99,6 +99,19 @@ def theme_letter(index: int) -> str:
     return letters
 
 
+def section_labels(themes: Sequence[str]) -> list[str]:
+    """A, B, A', ...: the theme, with a prime for every time it has been heard (a number from the fourth
+    on).
+    """
+    heard: dict[str, int] = {}
+    labels = []
+    for theme in themes:
+        times = heard.get(theme, 0)
+        labels.append(theme + ("'" * times if times < 3 else str(times + 1)))
+        heard[theme] = times + 1
+    return labels
+
+
 def _features(features: VideoFeatures, curve: AffectCurve) -> list[_Feature]:
     grid_s = curve.times_s
     seen = [

@@ -2,13 +2,9 @@
 
 Rules, each noted in a section's ``reasons``:
 
-- Mode follows valence: major from 0 up, minor below (Hunter, Schellenberg & Schimmack 2010 among many).
-- Tonic: an excited film starts on the sharp side, a calm one on the flat side (the old lore of key
-  characters, Steblin 1983); the seed picks among three. All sections stay within one accidental of the
-  first: the same key, its relative, its dominant (its subdominant on the flat side), and that one's
-  relative. A theme that returns brings its key.
-- Tempo: V-MusProd's linear 90-130 BPM by motion, moved by up to 30 BPM with arousal, and drawn towards the
-  film's mean so that neighbouring sections can be joined smoothly.
+- Mode, tonics, tempo, density and dynamics: `composer.spotting.wishes`. A theme that returns brings its key; the
+  tempo is drawn towards the film's mean so that neighbouring sections can be joined smoothly.
+- 4/4, unless another metre is asked for.
 - One palette for the film, unless a section's meaning calls clearly for another.
 """
 
@@ -24,15 +20,24 @@ from composer.errors import BadInput
 from composer.palettes import PALETTES, choose_palette
 from composer.spotting.affect import Affect, AffectCurve, affect_curve
 from composer.spotting.cues import CueSheet, Hit, Section
-from composer.spotting.segments import SHORT_FILM_S, STEP_S, Segment, segment_film
+from composer.spotting.metre import DEFAULT_METRE, Metre
+from composer.spotting.segments import SHORT_FILM_S, STEP_S, Segment, section_labels, segment_film
 from composer.spotting.tempo_solver import MAX_HITS, solve
+from composer.spotting.wishes import (
+    FASTEST_BPM,
+    MOTION_BPM,
+    SLOWEST_BPM,
+    home_key,
+    mode_of,
+    mood_to_wishes,
+    related_key,
+    side_of,
+    unbound_tempo_bpm,
+)
 from composer.theory import Key
 from composer.video.features import VideoFeatures
 from composer.video.prompts import PROMPTS
 
-SLOWEST_BPM, FASTEST_BPM = 60.0, 140.0
-MOTION_BPM = (90.0, 130.0)  # V-MusProd
-AROUSAL_BPM = 30.0
 NEAR_FACTORS = (1.0, 0.96, 1.04, 0.92, 1.08, 0.88, 1.13, 0.85, 1.18)
 FAR_FACTORS = (
     0.8,
@@ -45,10 +50,6 @@ FAR_FACTORS = (
 FACTOR_WORTH = 0.25  # log tempo that one hit of mean weight is worth
 FITTED_MAX_S = 300.0
 OWN_TEMPO = 0.6  # of a section's tempo that is its own; the rest is the film's mean
-
-# Tonics on the flat and the sharp side, plainest first.
-FLAT_TONICS = {"major": ("F", "Bb", "Eb"), "minor": ("Dm", "Gm", "Cm")}
-SHARP_TONICS = {"major": ("G", "D", "C"), "minor": ("Em", "Am", "Bm")}
 
 TOP_PROMPTS = 3
 CLEAR_TAG = 1.5  # times the even share of a prompt
@@ -65,14 +66,15 @@ def spot(
     key: str | None = None,
     style: str | None = None,
     tempo_bpm: float | None = None,
+    metre: str | None = None,
     hits: Sequence[Hit] = (),
 ) -> CueSheet:
-    """A cue sheet for the film behind ``features``, with the user's ``key``, ``style``, ``tempo_bpm`` and
+    """A cue sheet for the film behind ``features``, with the user's ``key``, ``style``, ``tempo_bpm``, ``metre`` and
     ``hits``.
 
-    Raises BadInput for a key, style, tempo or hit that cannot be used.
+    Raises BadInput for a key, style, tempo, metre or hit that cannot be used.
     """
-    _check(features, key, style, tempo_bpm, hits)
+    _check(features, key, style, tempo_bpm, metre, hits)
     rng = np.random.default_rng(seed)
     curve = affect_curve(features, STEP_S)
     segments = segment_film(features, curve)
@@ -81,13 +83,11 @@ def spot(
     tempi, tempo_reasons = _tempi(segments, curve, moods, tempo_bpm)
     tags = [_tags(features, segment.start_s, segment.end_s) for segment in segments]
     styles, style_reasons = _styles(features, segments, moods, tags, style)
-    labels = _labels(segments)
+    labels = section_labels([segment.theme for segment in segments])
     sections = []
     for i, (segment, mood) in enumerate(zip(segments, moods, strict=True)):
         motion = curve.mean_motion(segment.start_s, segment.end_s)
-        energy = (mood.arousal + 1) / 2
-        density = min(max(0.15 + 0.55 * energy + 0.3 * motion, 0.0), 1.0)
-        dynamics = min(max(0.2 + 0.7 * energy, 0.0), 1.0)
+        wishes = mood_to_wishes(mood.valence, mood.arousal, motion)
         sections.append(
             Section(
                 start_s=segment.start_s,
@@ -97,11 +97,12 @@ def spot(
                 arousal=round(mood.arousal, 3),
                 key=keys[i],
                 tempo_bpm=tempi[i],
-                density=round(density, 3),
-                dynamics=round(dynamics, 3),
+                density=round(wishes.density, 3),
+                dynamics=round(wishes.dynamics, 3),
                 style=styles[i],
                 tags=tags[i],
                 theme=segment.theme,
+                metre=metre or DEFAULT_METRE,
                 reasons={
                     "start_s": segment.reason,
                     "valence": curve.explain(segment.start_s, segment.end_s, "valence"),
@@ -111,6 +112,7 @@ def spot(
                     "density": f"arousal {mood.arousal:+.2f} and motion {motion:.2f}",
                     "dynamics": f"arousal {mood.arousal:+.2f}",
                     "style": style_reasons[i],
+                    "metre": "the usual one" if metre is None else "asked for",
                 },
             )
         )
@@ -164,7 +166,12 @@ def fit_wishes(
 
 
 def _check(
-    features: VideoFeatures, key: str | None, style: str | None, tempo_bpm: float | None, hits: Sequence[Hit]
+    features: VideoFeatures,
+    key: str | None,
+    style: str | None,
+    tempo_bpm: float | None,
+    metre: str | None,
+    hits: Sequence[Hit],
 ) -> None:
     if key is not None:
         try:
@@ -175,6 +182,11 @@ def _check(
         raise BadInput(f"style {style!r} is not known; choose one of {', '.join(PALETTES)}")
     if tempo_bpm is not None and not 40 <= tempo_bpm <= 200:
         raise BadInput(f"tempo {tempo_bpm:g} is outside 40-200 BPM; choose one within")
+    if metre is not None:
+        try:
+            Metre.parse(metre)
+        except ValueError as error:
+            raise BadInput(str(error)) from error
     if len(hits) > MAX_HITS - MAX_CUT_HITS:
         raise BadInput(f"{len(hits)} hits are too many; give at most {MAX_HITS - MAX_CUT_HITS}")
     for hit in hits:
@@ -185,34 +197,17 @@ def _check(
             )
 
 
-def _labels(segments: Sequence[Segment]) -> list[str]:
-    """A, B, A', ...: the theme, with a prime for every time it has been heard (a number from the fourth
-    on).
-    """
-    heard: dict[str, int] = {}
-    labels = []
-    for segment in segments:
-        times = heard.get(segment.theme, 0)
-        labels.append(segment.theme + ("'" * times if times < 3 else str(times + 1)))
-        heard[segment.theme] = times + 1
-    return labels
-
-
 def _keys(
     segments: Sequence[Segment], moods: Sequence[Affect], wish: str | None, rng: np.random.Generator
 ) -> tuple[list[str], list[str]]:
     if wish is not None:
         return [str(Key.parse(wish))] * len(segments), ["asked for"] * len(segments)
-    mode = "major" if moods[0].valence >= 0 else "minor"
+    mode = mode_of(moods[0].valence)
     lengths = np.array([segment.end_s - segment.start_s for segment in segments])
     arousal = float(np.average([mood.arousal for mood in moods], weights=lengths))
-    sharp = arousal >= 0
-    names = (SHARP_TONICS if sharp else FLAT_TONICS)[mode]
-    home = Key.parse(names[int(rng.integers(len(names)))])
-    near = home.transposed(7 if sharp else 5)  # dominant, or subdominant
-    side = "sharp" if sharp else "flat"
+    home = home_key(mode, arousal, rng)
     first = f"{mode} for valence {moods[0].valence:+.2f}, "
-    first += f"{side} side for the film's arousal {arousal:+.2f}, tonic by seed"
+    first += f"{side_of(arousal)} side for the film's arousal {arousal:+.2f}, tonic by seed"
     by_theme = {segments[0].theme: (home, first)}
     keys: list[Key] = []
     reasons: list[str] = []
@@ -222,12 +217,9 @@ def _keys(
             if segment.start_s > 0:
                 why = f"theme {segment.theme} comes back in its key"
         else:
-            wanted = "major" if mood.valence >= 0 else "minor"
-            chosen = home if wanted == home.mode else home.relative
-            why = f"{wanted} for valence {mood.valence:+.2f}"
-            if keys and keys[-1] == chosen:  # a new theme moves on, where its mode leaves the key
-                chosen = near if wanted == near.mode else near.relative
-            why += f"; related to {home}, the key of the first section"
+            wanted = mode_of(mood.valence)
+            chosen = related_key(home, wanted, arousal, keys[-1] if keys else None)
+            why = f"{wanted} for valence {mood.valence:+.2f}; related to {home}, the key of the first section"
             by_theme[segment.theme] = (chosen, why)
         keys.append(chosen)
         reasons.append(why)
@@ -241,12 +233,7 @@ def _tempi(
         return [float(wish)] * len(segments), ["asked for"] * len(segments)
     slow, fast = MOTION_BPM
     motions = [curve.mean_motion(segment.start_s, segment.end_s) for segment in segments]
-    own = np.array(
-        [
-            slow + (fast - slow) * m + AROUSAL_BPM * mood.arousal
-            for m, mood in zip(motions, moods, strict=True)
-        ]
-    )
+    own = np.array([unbound_tempo_bpm(mood.arousal, m) for m, mood in zip(motions, moods, strict=True)])
     lengths = np.array([segment.end_s - segment.start_s for segment in segments])
     mean = float(np.average(own, weights=lengths))
     bpm = np.clip(mean + OWN_TEMPO * (own - mean), SLOWEST_BPM, FASTEST_BPM)
