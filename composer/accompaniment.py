@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from composer.form import form_of
+from composer.form import Form, form_of
+from composer.habits import accompaniment_habits, best_of
 from composer.models.checkpoint import load_checkpoint
 from composer.models.sampling import stream
 from composer.music import LeadSheet, Note
@@ -22,14 +23,28 @@ STAGE_SEED = 3
 
 
 def compose_accompaniment(
-    lead: LeadSheet, cues: CueSheet, *, seed: int, checkpoint: Path | None = None
+    lead: LeadSheet, cues: CueSheet, *, seed: int, checkpoint: Path | None = None, candidates: int = 1
 ) -> tuple[Note, ...]:
-    """Write the accompaniment of ``lead``: polyphonic, sorted by onset, pitch 21-108, over by the end of the music.
+    """Write the accompaniment of ``lead``: polyphonic, sorted by onset, pitch 21-108, over by the end of the music;
+    the best of ``candidates`` by `composer.habits`.
 
     Deterministic for a seed on CPU. Raises NotInstalled or BadInput where the checkpoint cannot be used.
     """
     network = load_checkpoint(checkpoint or CHECKPOINT)
     form = form_of(cues)
+    request = accompaniment_request(form, lead)
+    written = write_notes(
+        network.decoder,
+        [request] * candidates,
+        replace(SAMPLING, draws=network.draws),
+        [stream(seed, STAGE_SEED, candidate) for candidate in range(candidates)],
+    )
+    habits = [accompaniment_habits(form.frame, request.chords, request.plan, notes) for notes in written]
+    return form.notes(written[best_of(habits, *network.habits)])
+
+
+def accompaniment_request(form: Form, lead: LeadSheet) -> Request:
+    """What the accompaniment network is asked for: the bars of the plan, under the melody."""
     plan = lead.harmony.plan
     notes = np.array([bar.accompaniment_notes for bar in plan])
     note_plan = NotePlan(
@@ -38,13 +53,5 @@ def compose_accompaniment(
         register=np.where(notes > 0, [bar.register for bar in plan] - form.shifts, -1),
         melody_notes=np.array([bar.melody_notes for bar in plan]),
     )
-    request = Request(
-        form.frame,
-        form.chord_ids(lead.harmony.chords),
-        note_plan,
-        form.grid_notes(lead.melody),
-        pitch_classes={},
-    )
-    sampling = replace(SAMPLING, draws=network.draws)
-    [written] = write_notes(network.decoder, [request], sampling, [stream(seed, STAGE_SEED)])
-    return form.notes(written)
+    chords = form.chord_ids(lead.harmony.chords)
+    return Request(form.frame, chords, note_plan, form.grid_notes(lead.melody), pitch_classes={})

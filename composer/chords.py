@@ -22,7 +22,7 @@ from composer.spotting.cues import CueSheet
 from composer.themes import NEW, only, recall_chords, recalled_bars
 from composer.tokens import grid
 from composer.tokens.frame import MAX_NOTES_A_BAR
-from composer.tokens.picture import picture_of
+from composer.tokens.picture import Picture, picture_of
 from composer.tokens.vocabulary import CHORD_NONE, CHORDS, chord_id
 from composer.video.features import VideoFeatures
 
@@ -51,14 +51,20 @@ def compose_chords(
     Deterministic for a seed on CPU. Raises NotInstalled or BadInput where the checkpoint cannot be used.
     """
     form = form_of(cues)
-    recalled = recalled_bars(form)
-    request = HarmonyRequest(
-        form.frame,
-        picture_of(features, cues.tempo_map),
-        lambda bar, written: bounds_of(form, recalled, bar, written),
-    )
     network = load_checkpoint(checkpoint or CHECKPOINT)
+    request = harmony_request(form, picture_of(features, cues.tempo_map))
     [written] = write_harmony(network.decoder, [request], network.draws, [stream(seed, STAGE_SEED)])
+    return harmony_of(form, written)
+
+
+def harmony_request(form: Form, picture: Picture) -> HarmonyRequest:
+    """What the chord network is asked for a form."""
+    recalled = recalled_bars(form)
+    return HarmonyRequest(form.frame, picture, lambda bar, written: bounds_of(form, recalled, bar, written))
+
+
+def harmony_of(form: Form, written: WrittenHarmony) -> Harmony:
+    """What the network wrote, in the sounding keys."""
     plan = written.plan
     bars = tuple(
         BarPlan(

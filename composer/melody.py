@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from composer.form import Form, form_of
+from composer.habits import best_of, melody_habits
 from composer.models.checkpoint import load_checkpoint
 from composer.models.sampling import stream
 from composer.music import Harmony, LeadSheet, Note
@@ -24,25 +25,40 @@ STAGE_SEED = 2  # stages draw from streams of their own, so that one can be run 
 
 
 def compose_melody(
-    harmony: Harmony, cues: CueSheet, *, seed: int, checkpoint: Path | None = None
+    harmony: Harmony, cues: CueSheet, *, seed: int, checkpoint: Path | None = None, candidates: int = 1
 ) -> LeadSheet:
-    """Write a monophonic melody over ``harmony``.
+    """Write a monophonic melody over ``harmony``: the best of ``candidates`` by `composer.habits`.
 
     Deterministic for a seed on CPU. Raises NotInstalled or BadInput where the checkpoint cannot be used.
     """
     network = load_checkpoint(checkpoint or CHECKPOINT)
     form = form_of(cues)
+    request = melody_request(form, harmony)
+    written = write_notes(
+        network.decoder,
+        [request] * candidates,
+        replace(SAMPLING, draws=network.draws),
+        [stream(seed, STAGE_SEED, candidate) for candidate in range(candidates)],
+    )
+    habits = [melody_habits(form.frame, request.chords, notes) for notes in written]
+    return lead_sheet(form, harmony, written[best_of(habits, *network.habits)])
+
+
+def melody_request(form: Form, harmony: Harmony) -> Request:
+    """What the melody network is asked for: a tune over the chords, themes brought back."""
     chords = form.chord_ids(harmony.chords)
-    plan = melody_plan(np.array([bar.melody_notes for bar in harmony.plan]))
     recalled = recalled_bars(form)
 
     def theme(bar: int, notes: GridNotes) -> GridNotes | None:
         source = int(recalled[bar])
         return None if source == NEW else recall_melody(form, bar, source, notes, chords)
 
-    request = Request(form.frame, chords, plan, None, _closing(form, chords), theme)
-    sampling = replace(SAMPLING, draws=network.draws)
-    [written] = write_notes(network.decoder, [request], sampling, [stream(seed, STAGE_SEED)])
+    plan = melody_plan(np.array([bar.melody_notes for bar in harmony.plan]))
+    return Request(form.frame, chords, plan, None, _closing(form, chords), theme)
+
+
+def lead_sheet(form: Form, harmony: Harmony, written: GridNotes) -> LeadSheet:
+    """What the network wrote, as sounding notes, one at a time."""
     return LeadSheet(harmony, _monophonic(form.notes(written)))
 
 

@@ -60,7 +60,7 @@ def test_a_sequence_is_the_same_to_the_last_bit_in_any_batch():
         for t in range(60):
             previous, conditions = (torch.cat([rows[i][k][:, t] for i in chosen]) for k in (0, 1))
             hidden = stepper.step(previous, conditions, [int(rows[i][2][0, t]) for i in chosen])
-            found.append(decoder.heads.predict(1, decoder.heads.begin(hidden))[: len(chosen)])
+            found.append(stepper.heads.predict(1, stepper.heads.begin(hidden))[: len(chosen)])
         return torch.stack(found, 1)
 
     with one_thread(), torch.no_grad():

@@ -16,6 +16,7 @@ from composer.instruments import instrument_of
 from composer.melody import compose_melody
 from composer.models.checkpoint import save_checkpoint
 from composer.models.decoder import Decoder, DecoderConfig
+from composer.models.sampling import Draw
 from composer.music import BarPlan, Harmony, LeadSheet
 from composer.orchestrate import orchestrate
 from composer.palettes import PALETTES
@@ -47,7 +48,7 @@ def checkpoints(tmp_path_factory):
     ):
         torch.manual_seed(index)
         paths[stage] = folder / f"{stage}.safetensors"
-        save_checkpoint(Decoder(config), paths[stage], {})
+        save_checkpoint(Decoder(config), [Draw()] * len(config.attributes), paths[stage], {})
     return paths
 
 

@@ -19,14 +19,17 @@ from composer.errors import BadInput, NotInstalled
 from composer.models.decoder import Decoder, DecoderConfig
 from composer.models.sampling import Draw
 
+Habits = tuple[tuple[float, ...], tuple[float, ...]]  # mean and deviation, see composer.habits
+
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A loaded network, how it is to be drawn from, its card (see ``composer/checkpoints/*.json``) and the sha256 of
-    its weights."""
+    """A loaded network, how it is to be drawn from, the ``habits`` (mean, deviation) of the music it learnt from,
+    its card (see ``composer/checkpoints/*.json``) and the sha256 of its weights."""
 
     decoder: Decoder
     draws: tuple[Draw, ...]
+    habits: Habits
     card: dict
     sha256: str
 
@@ -51,6 +54,7 @@ def load_checkpoint(weights: Path) -> Checkpoint:
         expected = card["sha256"]
         config = DecoderConfig.from_json(json.dumps(card["config"]))
         draws = tuple(Draw(**draw) for draw in card["draws"])
+        mean, deviation = (tuple(float(x) for x in card["habits"][name]) for name in ("mean", "deviation"))
         if len(draws) != len(config.attributes):
             raise ValueError(f"{len(draws)} draws for {len(config.attributes)} attributes")
     except (ValueError, KeyError, TypeError) as error:
@@ -70,12 +74,14 @@ def load_checkpoint(weights: Path) -> Checkpoint:
         raise BadInput(
             f"{weights.name}: weights do not fit their card ({line}); reinstall framescore"
         ) from error
-    return Checkpoint(decoder.eval(), draws, card, digest)
+    return Checkpoint(decoder.eval(), draws, (mean, deviation), card, digest)
 
 
-def save_checkpoint(decoder: Decoder, draws: Sequence[Draw], weights: Path, card: dict) -> None:
-    """Write weights as float16 safetensors, and the card with draws, config and sha256 added. ``draws``: one an
-    attribute."""
+def save_checkpoint(
+    decoder: Decoder, draws: Sequence[Draw], weights: Path, card: dict, habits: Habits = ((), ())
+) -> None:
+    """Write weights as float16 safetensors, and the card with draws (one an attribute), habits, config and sha256
+    added."""
     weights.parent.mkdir(parents=True, exist_ok=True)
     save_file(
         {name: tensor.to(torch.float16).contiguous() for name, tensor in decoder.state_dict().items()},
@@ -85,6 +91,7 @@ def save_checkpoint(decoder: Decoder, draws: Sequence[Draw], weights: Path, card
     full = {
         **card,
         "parameters": sum(parameter.numel() for parameter in decoder.parameters()),
+        "habits": dict(zip(("mean", "deviation"), habits, strict=True)),
         "draws": [asdict(draw) for draw in draws],
         "config": json.loads(decoder.config.to_json()),
         "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),

@@ -1,9 +1,9 @@
 """Decoding many sequences in step at constant cost a token, and the filters that shape a distribution.
 
-**The same music whatever the batch.** A row of a batch gets the same numbers in any batch of at least `MIN_ROWS` rows:
-matrix products then take one path through the linear algebra library, every row's memory is padded to `MEMORY_SLOTS`,
-and each sequence draws from a generator of its own. Smaller batches are padded (tests/test_composer_models.py checks
-it on the machine at hand).
+**The same music whatever the batch.** A row gets the same numbers in any batch: matrix products take one path through
+the linear algebra library (`composer.models.packed`; without oneDNN batches are padded to `MIN_ROWS`, from where on
+this holds for others too), every row's memory is padded to `MEMORY_SLOTS`, and each sequence draws from a generator of
+its own. tests/test_composer_models.py checks it on the machine at hand.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ import torch
 from torch import Tensor
 
 from composer.models.decoder import Decoder, Memory
+from composer.models.packed import PackedDecoder, PackedHeads, same_for_any_batch
 
-MIN_ROWS = 4
+MIN_ROWS = 1 if same_for_any_batch() else 4
 MEMORY_SLOTS = 128  # memory tokens that a step may see; of more, those nearest to its bar
 
 
@@ -77,7 +78,9 @@ class Stepper:
 
     @torch.no_grad()
     def __init__(self, decoder: Decoder, memories: Sequence[Memory]) -> None:
-        self.decoder = decoder
+        self._decoder = decoder
+        self._network = PackedDecoder(decoder)
+        self.heads = self._network.heads
         self._rows = len(memories)
         encoded = {id(memory): decoder.encode(memory) for memory in memories}
         seen = {key: self._keys_values(*found) for key, found in encoded.items()}
@@ -97,7 +100,7 @@ class Stepper:
         if memory is None or bars is None:
             return None
         pairs = [
-            None if layer.cross is None else layer.cross.keys_values(memory) for layer in self.decoder.layers
+            None if layer.cross is None else layer.cross.keys_values(memory) for layer in self._decoder.layers
         ]
         return bars[0].numpy(), pairs
 
@@ -108,7 +111,7 @@ class Stepper:
         if memory is None:
             return
         bars, pairs = memory
-        window = self.decoder.config.window
+        window = self._decoder.config.window
         near = np.flatnonzero((bars >= bar - window) & (bars <= bar + window))
         if len(near) > MEMORY_SLOTS:
             near = np.sort(near[np.argsort(np.abs(bars[near] - bar), kind="stable")[:MEMORY_SLOTS]])
@@ -133,11 +136,9 @@ class Stepper:
         for row, bar in enumerate(bars):
             if bar != self._bars[row]:
                 self._look(row, bar)
-        condition = self.decoder.conditions(_padded(conditions))
-        x = self.decoder.tokens(_padded(previous)) + condition
-        for i, layer in enumerate(self.decoder.layers):
-            x, self.states[i] = layer.step(x, condition, self.states[i], self._windows[i], self._visible)
-        return x
+        return self._network.step(
+            _padded(previous), _padded(conditions), self.states, self._windows, self._visible
+        )
 
     def keep(self, rows: Sequence[int]) -> None:
         """Go on with some of the rows only."""
@@ -218,7 +219,7 @@ def decode(
             conditions, previous = np.concatenate([conditions, free]), np.concatenate([previous, previous])
         bars = [writer.bar for writer in active] * branches
         hidden = stepper.step(torch.from_numpy(previous), torch.from_numpy(conditions), bars)
-        for writer, step in zip(active, _choose(decoder, hidden, active, draws, branches), strict=True):
+        for writer, step in zip(active, _choose(stepper.heads, hidden, active, draws, branches), strict=True):
             writer.take(step)
         going = [i for i, writer in enumerate(active) if not writer.done]
         if len(going) < len(active):
@@ -228,11 +229,10 @@ def decode(
 
 
 def _choose(
-    decoder: Decoder, hidden: Tensor, active: Sequence[Writer], draws: Sequence[Draw], branches: int
+    heads: PackedHeads, hidden: Tensor, active: Sequence[Writer], draws: Sequence[Draw], branches: int
 ) -> np.ndarray:
     """One step of every active writer, attribute after attribute: (writers, attributes)."""
     rows = len(active) * branches
-    heads = decoder.heads
     hidden = heads.begin(hidden)
     steps = np.full((len(active), len(draws)), -1, np.int64)
     for i, how in enumerate(draws):

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cache
+
+import numpy as np
+
 from composer.music import QUALITIES, Chord
 
 _QUALITY_NAMES = tuple(QUALITIES)
@@ -30,3 +34,14 @@ def transpose_chord(index: int, semitones: int) -> int:
         return index
     root, quality = divmod(index, len(_QUALITY_NAMES))
     return (root + semitones) % 12 * len(_QUALITY_NAMES) + quality
+
+
+@cache
+def chord_tones() -> np.ndarray:
+    """Whether a pitch class belongs to a chord: (`CHORDS`, 12) bool, all False for `CHORD_NONE`."""
+    table = np.zeros((CHORDS, 12), bool)
+    for index in range(CHORD_NONE):
+        chord = chord_of(index)
+        if chord is not None:
+            table[index, list(chord.pitch_classes)] = True
+    return table

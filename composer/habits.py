@@ -1,0 +1,105 @@
+"""Habits of melodies and accompaniments, by which the best of several candidates is chosen.
+
+A candidate's score is minus its mean squared distance from the habits of real music, in deviations between real songs;
+the means and deviations stand in the card of the network that wrote it. It prefers the ordinary to the odd: a tune
+with too many leaps or wrong notes loses, one that takes its rhythm up again wins over one that wanders.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from composer.tokens import grid
+from composer.tokens.frame import Frame
+from composer.tokens.notes import GridNotes, NotePlan
+from composer.tokens.vocabulary import CHORD_NONE, CHORDS, chord_of, chord_tones
+
+MELODY_HABITS = (
+    "chord tones on the beat",
+    "mean interval",
+    "repeated notes",
+    "leaps",
+    "range",
+    "rhythm taken up",
+)
+ACCOMPANIMENT_HABITS = (
+    "chord tones",
+    "missing notes",
+    "velocity error",
+    "register error",
+    "bass on the root",
+)
+LEAP = 7  # semitones, more than a fifth
+MEMORY_BARS = 4
+
+
+def melody_habits(frame: Frame, chords: np.ndarray, melody: GridNotes) -> np.ndarray:
+    """`MELODY_HABITS`: shares 0-1, mean interval and range in semitones; all 0 for fewer than two notes."""
+    if len(melody) < 2:
+        return np.zeros(len(MELODY_HABITS))
+    step = np.abs(np.diff(melody.pitch))
+    fits = chord_tones()[chords[melody.beat], melody.pitch % 12]
+    low, high = np.percentile(melody.pitch, [5, 95])
+    return np.array(
+        [
+            _share(fits[melody.sub == 0]), step.mean(), _share(step == 0), _share(step > LEAP), high - low,
+            _rhythm_taken_up(frame, melody),
+        ]
+    )  # fmt: skip
+
+
+def accompaniment_habits(frame: Frame, chords: np.ndarray, plan: NotePlan, notes: GridNotes) -> np.ndarray:
+    """`ACCOMPANIMENT_HABITS`: shares 0-1, velocity error in levels and register error in semitones a bar."""
+    bars = len(frame.bar_beats)
+    if not len(notes):
+        return np.zeros(len(ACCOMPANIMENT_HABITS))
+    bar = frame.bar_of_beat[notes.beat]
+    count = np.bincount(bar, minlength=bars)
+    sounding = (count > 0) & (plan.notes > 0)
+
+    def error(values: np.ndarray, wished: np.ndarray) -> float:
+        mean = np.bincount(bar, weights=values, minlength=bars) / np.maximum(count, 1)
+        asked = sounding & (wished >= 0)
+        return float(np.abs(mean - wished)[asked].mean()) if asked.any() else 0.0
+
+    missing = np.maximum(plan.notes - count, 0).sum() / max(plan.notes.sum(), 1)
+    lowest = np.full(len(chords), 128)
+    np.minimum.at(lowest, notes.beat, notes.pitch)
+    known = (lowest < 128) & (chords != CHORD_NONE)
+    return np.array(
+        [
+            _share(chord_tones()[chords[notes.beat], notes.pitch % 12]), missing, error(notes.velocity, plan.velocity),
+            error(notes.pitch, plan.register), _share(lowest[known] % 12 == _roots()[chords[known]]),
+        ]
+    )  # fmt: skip
+
+
+def best_of(candidates: Sequence[np.ndarray], mean: Sequence[float], deviation: Sequence[float]) -> int:
+    """Index of the candidate whose habits (habits,) lie nearest to the mean; the first of equals."""
+    if len(candidates) == 1:
+        return 0
+    away = (np.stack(candidates) - np.asarray(mean)) / np.maximum(deviation, 1e-6)
+    return int((away**2).mean(1).argmin())
+
+
+def _rhythm_taken_up(frame: Frame, melody: GridNotes) -> float:
+    """Share of bars with melody whose rhythm is that of one of the `MEMORY_BARS` before."""
+    place = (melody.beat - frame.first_beats[frame.bar_of_beat[melody.beat]]) * len(
+        grid.SUB_TICKS
+    ) + melody.sub
+    bar = frame.bar_of_beat[melody.beat]
+    rhythms = {int(b): tuple(place[bar == b]) for b in np.unique(bar)}
+    taken = [any(rhythms.get(b - k) == r for k in range(1, MEMORY_BARS + 1)) for b, r in rhythms.items()]
+    return _share(np.array(taken))
+
+
+def _share(flags: np.ndarray) -> float:
+    return float(np.mean(flags)) if len(flags) else 0.0
+
+
+def _roots() -> np.ndarray:
+    """Root of every chord id, -1 for none: (chords,)."""
+    roots = [chord_of(index) for index in range(CHORDS)]
+    return np.array([-1 if chord is None else chord.root for chord in roots])
