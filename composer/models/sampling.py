@@ -18,9 +18,9 @@ import torch
 from torch import Tensor
 
 from composer.models.decoder import Decoder, Memory
-from composer.models.packed import PackedDecoder, PackedHeads, same_for_any_batch
+from composer.models.packed import PackedDecoder, PackedHeads, fewest_rows
 
-MIN_ROWS = 1 if same_for_any_batch() else 4
+MIN_ROWS = fewest_rows()
 MEMORY_SLOTS = 128  # memory tokens that a step may see; of more, those nearest to its bar
 
 
