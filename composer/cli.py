@@ -14,7 +14,15 @@ from typing import Any
 
 from composer import __version__, interrupt
 from composer.errors import FrameScoreError, OutOfResources
-from composer.options import parse_hit, parse_seed, parse_tempo_bpm
+from composer.options import (
+    parse_bars,
+    parse_hit,
+    parse_level,
+    parse_metre,
+    parse_mood,
+    parse_seed,
+    parse_tempo_bpm,
+)
 from composer.terminal import Console
 
 DEFAULT_CLIP_MODEL = "ViT-B-32"
@@ -117,9 +125,16 @@ def make_parser() -> argparse.ArgumentParser:
     everywhere = argparse.ArgumentParser(add_help=False)
     group = everywhere.add_argument_group("everywhere")
     group.add_argument(
-        "--seed", type=parse_seed, help="whole number; default: drawn from the input's own bytes"
+        "--seed",
+        type=parse_seed,
+        help="whole number; default: drawn from the input's own bytes, by chance where there is no input",
     )
-    group.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where networks run")
+    group.add_argument(
+        "--device",
+        choices=("auto", "cpu", "cuda"),
+        default="auto",
+        help="where networks run; auto: the CPU, on which small networks are fastest",
+    )
     group.add_argument("--quiet", action="store_true", help="print errors only")
     group.add_argument("--json", action="store_true", help="machine output on stdout, people's on stderr")
     group.add_argument("--offline", action="store_true", help="never use the network")
@@ -137,10 +152,15 @@ def make_parser() -> argparse.ArgumentParser:
     group = wishes.add_argument_group("musical wishes")
     group.add_argument("--hit", type=parse_hit, action="append", default=[], metavar='12.48="door slam"')
     group.add_argument("--key", metavar="Am", help="one key for the whole film")
-    group.add_argument("--style", metavar="NAME", help="the ensemble; an unknown name lists them")
+    group.add_argument(
+        "--style",
+        metavar="NAME",
+        help="the ensemble; an unknown name lists them; pop: pop songs' networks too",
+    )
     group.add_argument(
         "--tempo", type=parse_tempo_bpm, metavar="BPM", help="wished tempo, quarter notes a minute"
     )
+    group.add_argument("--metre", type=parse_metre, metavar="3/4", help="one metre for the whole film")
 
     sound = argparse.ArgumentParser(add_help=False)
     group = sound.add_argument_group("sound")
@@ -178,10 +198,11 @@ def make_parser() -> argparse.ArgumentParser:
     command.add_argument("video", type=Path, metavar="VIDEO")
     add_output(command, "cues.yaml")
 
-    command = add("compose", "an editable MIDI score from a video or a cue sheet", seeing, wishes)
-    command.add_argument("source", type=Path, metavar="VIDEO|cues.yaml")
+    command = add("compose", "an editable MIDI score from a video, a cue sheet or nothing", seeing, wishes)
+    command.add_argument("source", type=Path, nargs="?", metavar="VIDEO|cues.yaml")
     add_output(command, "score.mid")
     command.add_argument("--musicxml", type=Path, metavar="FILE", help="write MusicXML as well")
+    add_free(command)
 
     command = add("render", "sound from a MIDI file, whoever wrote it", sound)
     command.add_argument("midi", type=Path, metavar="score.mid")
@@ -211,6 +232,17 @@ def make_parser() -> argparse.ArgumentParser:
 
     add("doctor", "what is installed, what is missing, and the command that mends it")
     return parser
+
+
+def add_free(command: argparse.ArgumentParser) -> None:
+    """What is asked of music without a picture."""
+    group = command.add_argument_group("music without a picture; what is not given is drawn from the seed")
+    group.add_argument("--free", action="store_true", help="compose without VIDEO or cues.yaml")
+    group.add_argument("--bars", type=parse_bars, metavar="N", help="how many bars; default 32")
+    group.add_argument("--valence", type=parse_mood, metavar="V", help="-1 sad to 1 glad")
+    group.add_argument("--arousal", type=parse_mood, metavar="A", help="-1 calm to 1 excited")
+    group.add_argument("--density", type=parse_level, metavar="D", help="0 few notes to 1 many")
+    group.add_argument("--dynamics", type=parse_level, metavar="L", help="0 soft to 1 loud")
 
 
 def add_output(command: argparse.ArgumentParser, metavar: str, summary: str = "file to write") -> Any:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from composer.errors import BadInput, NotInstalled
-from composer.options import HitWish, WrongUsage, is_cue_sheet, seed_from
+from composer.options import HitWish, WrongUsage, any_seed, is_cue_sheet, seed_from
 from composer.output import explain, sha256_of, staged_file
 from composer.spotting.cues import CueSheet, Hit
 from composer.terminal import Console, Progress
@@ -33,6 +33,7 @@ WRITING_SHARES = {"midi": 0.1, "musicxml": 1.5, "sound": 7.0, "film": 5.0}
 SYNTHESIS_SHARE = 0.7  # of making sound; the rest is mastering, which reports nothing
 USER_HIT_WEIGHT = 1.0
 CLIP_OFF = "none"
+FREE_WISHES = ("bars", "valence", "arousal", "density", "dynamics")
 
 
 def analyze(options: Namespace, console: Console) -> int:
@@ -67,16 +68,23 @@ def spot(options: Namespace, console: Console) -> int:
 
 
 def compose(options: Namespace, console: Console) -> int:
-    """``framescore compose``: a video or a cue sheet to MIDI, and MusicXML where asked for."""
+    """``framescore compose``: a video, a cue sheet or, with ``--free``, nothing to MIDI, and MusicXML where asked
+    for.
+    """
     from composer.midi import write_midi
     from composer.pipeline import compose as compose_score
 
-    refuse_overwriting(options.output, options.source)
+    check_source(options)
+    if options.source is not None:
+        refuse_overwriting(options.output, options.source)
     check_wishes(options)
     check_device(options)
     with Progress(console, {**SHARES, "midi": 0.2}) as progress, staged_file(options.output) as path:
-        if is_cue_sheet(options.source):
-            features, cues = None, read_sheet(options, console)
+        features = None
+        if options.free:
+            cues = free_sheet(options, console)
+        elif is_cue_sheet(options.source):
+            cues = read_sheet(options, console)
         else:
             options.video = options.source
             features = watch(options, progress, console)
@@ -174,15 +182,21 @@ def spot_film(options: Namespace, features: VideoFeatures, progress: Progress, c
     hits = wished_hits(options.hit, features.duration_s)
     progress.begin("spotting")
     cues = spot_features(
-        features, seed=seed, key=options.key, style=options.style, tempo_bpm=options.tempo, hits=hits
+        features,
+        seed=seed,
+        key=options.key,
+        style=options.style,
+        tempo_bpm=options.tempo,
+        metre=options.metre,
+        hits=hits,
     )
     return with_provenance(cues, features)
 
 
 def read_sheet(options: Namespace, console: Console) -> CueSheet:
-    """A cue sheet with the command line's key, style, tempo, hits and seed put over it.
+    """A cue sheet with the command line's key, style, tempo, metre, hits and seed put over it.
 
-    Tempo and hits move bars, so the tempo map is solved again for them.
+    Tempo, metre and hits move bars, so the tempo map is solved again for them.
     """
     from composer.spotting.cues_io import read_cues
     from composer.spotting.tempo_solver import solve
@@ -190,7 +204,12 @@ def read_sheet(options: Namespace, console: Console) -> CueSheet:
     cues = read_cues(options.source)
     seed = cues.seed if options.seed is None else options.seed
     console.say(f"seed {seed}")
-    wishes = {"key": options.key, "style": options.style, "tempo_bpm": options.tempo}
+    wishes = {
+        "key": options.key,
+        "style": options.style,
+        "tempo_bpm": options.tempo,
+        "metre": options.metre,
+    }
     changed = {name: value for name, value in wishes.items() if value is not None}
     reasons = {name: "asked for on the command line" for name in changed}
     sections = tuple(
@@ -198,11 +217,36 @@ def read_sheet(options: Namespace, console: Console) -> CueSheet:
     )
     hits = sorted((*cues.hits, *wished_hits(options.hit, cues.duration_s)), key=lambda hit: hit.time_s)
     cues = replace(cues, sections=sections, hits=tuple(hits), seed=seed)
-    if options.tempo is None and not options.hit:
+    if options.tempo is None and options.metre is None and not options.hit:
         return cues
     return replace(
         cues, tempo_map=solve(cues.duration_s, cues.frame_rate, cues.sections, cues.hits).tempo_map
     )
+
+
+def free_sheet(options: Namespace, console: Console) -> CueSheet:
+    """A cue sheet for music without a picture, by the command line's wishes."""
+    from composer.free import DEFAULT_BARS, FreeWishes, free_cues
+
+    seed = any_seed() if options.seed is None else options.seed
+    console.say(f"seed {seed}")
+    wishes = FreeWishes(
+        style=options.style,
+        key=options.key,
+        tempo_bpm=options.tempo,
+        metre=options.metre,
+        valence=options.valence,
+        arousal=options.arousal,
+        density=options.density,
+        dynamics=options.dynamics,
+    )
+    cues = free_cues(options.bars or DEFAULT_BARS, seed=seed, wishes=wishes, title=options.output.stem)
+    first = cues.sections[0]
+    console.say(
+        f"{cues.provenance['form']} in {first.key}, {first.metre} at {first.tempo_bpm:g} BPM, {first.style}, "
+        f"valence {first.valence:+.2f}, arousal {first.arousal:+.2f}"
+    )
+    return cues
 
 
 def wished_hits(wishes: Sequence[HitWish], duration_s: float) -> tuple[Hit, ...]:
@@ -215,6 +259,17 @@ def wished_hits(wishes: Sequence[HitWish], duration_s: float) -> tuple[Hit, ...]
     return tuple(
         Hit(wish.time_s, wish.label, weight=USER_HIT_WEIGHT, required=True, kind="user") for wish in wishes
     )
+
+
+def check_source(options: Namespace) -> None:
+    """Raise WrongUsage where there is not exactly one thing to compose from, or wishes that do not go with it."""
+    if options.free == (options.source is not None):
+        raise WrongUsage("give either VIDEO or cues.yaml, or --free for music without a picture")
+    if options.free and options.hit:
+        raise WrongUsage("--hit: music without a picture has nothing to hit; leave it out")
+    for name in FREE_WISHES:
+        if not options.free and getattr(options, name) is not None:
+            raise WrongUsage(f"--{name} goes with --free; for a film, edit the cue sheet that 'spot' writes")
 
 
 def check_wishes(options: Namespace) -> None:
@@ -234,9 +289,15 @@ def check_wishes(options: Namespace) -> None:
 
 
 def check_device(options: Namespace) -> None:
-    """Raise NotInstalled where CUDA was asked for: the networks of this release run on the CPU."""
+    """Raise NotInstalled where CUDA was asked for: the networks decode on the CPU, where a batch of one is fastest.
+
+    This is the one place that reads ``--device``: what the stages need to know of it goes from here to
+    `composer.pipeline.compose`.
+    """
     if options.device == "cuda":
-        raise NotInstalled("--device cuda: this release composes on the CPU only; use --device cpu or auto")
+        raise NotInstalled(
+            "--device cuda: this release writes music on the CPU, with or without a GPU; use --device cpu or auto"
+        )
 
 
 def choose_seed(options: Namespace, sha256: str, console: Console) -> int:
@@ -265,7 +326,14 @@ def summary(cues: CueSheet) -> dict[str, Any]:
     """Sections and hits, for machine output."""
     return {
         "sections": [
-            {"start_s": s.start_s, "end_s": s.end_s, "label": s.label, "key": s.key, "style": s.style}
+            {
+                "start_s": s.start_s,
+                "end_s": s.end_s,
+                "label": s.label,
+                "key": s.key,
+                "metre": s.metre,
+                "style": s.style,
+            }
             for s in cues.sections
         ],
         "hits": [{"time_s": hit.time_s, "label": hit.label, "kind": hit.kind} for hit in cues.hits],

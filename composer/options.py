@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+import secrets
 from argparse import ArgumentTypeError
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from composer.errors import FrameScoreError
 MAX_SEED = 2**31 - 1
 MIN_TEMPO_BPM, MAX_TEMPO_BPM = 40.0, 240.0
 MAX_LABEL_CHARACTERS = 60
+MAX_BARS = 2000
 TIME_PATTERN = re.compile(r"(?:(?:(\d{1,2}):)?(\d{1,3}):)?(\d{1,6}(?:\.\d{0,9})?)")
 CUE_SHEET_SUFFIXES = (".yaml", ".yml")
 
@@ -66,20 +68,55 @@ def parse_seed(text: str) -> int:
 
 def parse_tempo_bpm(text: str) -> float:
     """A tempo in quarter notes a minute. Raises ArgumentTypeError."""
+    what = f"a tempo is {MIN_TEMPO_BPM:g} to {MAX_TEMPO_BPM:g} quarter notes a minute"
+    return _parse_between(text, MIN_TEMPO_BPM, MAX_TEMPO_BPM, what)
+
+
+def parse_metre(text: str) -> str:
+    """A metre such as ``3/4``. Raises ArgumentTypeError."""
+    from composer.spotting.metre import Metre
+
     try:
-        tempo_bpm = float(text)
+        return str(Metre.parse(text.strip()))
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from error
+
+
+def parse_bars(text: str) -> int:
+    """A number of bars. Raises ArgumentTypeError."""
+    if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:20]) <= MAX_BARS:
+        raise ArgumentTypeError(f"a piece has 1 to {MAX_BARS} bars, not {text!r}")
+    return int(text)
+
+
+def parse_mood(text: str) -> float:
+    """Valence or arousal, -1 to 1. Raises ArgumentTypeError."""
+    return _parse_between(text, -1.0, 1.0, "a mood is -1 (sad, calm) to 1 (glad, excited)")
+
+
+def parse_level(text: str) -> float:
+    """Density or dynamics, 0 to 1. Raises ArgumentTypeError."""
+    return _parse_between(text, 0.0, 1.0, "density and dynamics are 0 (few notes, soft) to 1 (many, loud)")
+
+
+def _parse_between(text: str, low: float, high: float, what: str) -> float:
+    try:
+        value = float(text)
     except ValueError:
-        tempo_bpm = math.nan
-    if not MIN_TEMPO_BPM <= tempo_bpm <= MAX_TEMPO_BPM:
-        raise ArgumentTypeError(
-            f"a tempo is {MIN_TEMPO_BPM:g} to {MAX_TEMPO_BPM:g} beats a minute, not {text!r}"
-        )
-    return tempo_bpm
+        value = math.nan
+    if not low <= value <= high:
+        raise ArgumentTypeError(f"{what}, not {text!r}")
+    return value
 
 
 def seed_from(sha256: str) -> int:
     """The seed of a run that names none: drawn from the input's own bytes, so that a film keeps its music."""
     return int(sha256[:8], 16) & MAX_SEED
+
+
+def any_seed() -> int:
+    """A seed for music that has no input to draw one from."""
+    return secrets.randbelow(MAX_SEED + 1)
 
 
 def is_cue_sheet(path: Path) -> bool:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from statistics import mode
 
 import plain_music
 import pytest
@@ -88,6 +89,13 @@ def test_nonsense_hits_are_wrong_usage(text: str) -> None:
         ["score", "a.mp4", "-o", "x", "--seed", "9" * 30],
         ["score", "a.mp4", "-o", "x", "--tempo", "nan"],
         ["score", "a.mp4", "-o", "x", "--tempo", "1000"],
+        ["score", "a.mp4", "-o", "x", "--metre", "4/3"],
+        ["spot", "a.mp4", "-o", "x", "--metre", "waltz"],
+        ["compose", "--free", "-o", "x.mid", "--bars", "0"],
+        ["compose", "--free", "-o", "x.mid", "--bars", "1e3"],
+        ["compose", "--free", "-o", "x.mid", "--valence", "-1.5"],
+        ["compose", "--free", "-o", "x.mid", "--density", "nan"],
+        ["compose", "--free", "-o", "x.mid", "--dynamics", "loud"],
         ["render", "a.mid", "-o", "x.wav", "--engine", "diffusion"],
         ["dance"],
     ],
@@ -129,8 +137,84 @@ def test_a_film_that_is_missing_or_no_film_is_bad_input(
 def test_cuda_is_not_there_and_says_so(
     tmp_path: Path, film: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run("score", film, "-o", tmp_path / "out", "--device", "cuda") == 4
-    assert "--device cpu" in one_error_line(capsys)
+    for command in (["score", film], ["compose", film], ["compose", "--free"]):
+        assert run(*command, "-o", tmp_path / "out", "--device", "cuda") == 4
+        assert "--device cpu" in one_error_line(capsys)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        ([], "--free"),
+        (["a.mp4", "--free"], "--free"),
+        (["a.yaml", "--free"], "--free"),
+        (["--free", "--hit", "2=slam"], "--hit"),
+        (["a.mp4", "--bars", "8"], "--bars goes with --free"),
+        (["a.yaml", "--valence", "-0.5"], "--valence goes with --free"),
+        (["--free", "--style", "polka"], "pop"),
+        (["--free", "--key", "H"], "not a key"),
+    ],
+)
+def test_what_does_not_go_together_is_wrong_usage(
+    arguments: list[str], what: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("compose", *arguments, "-o", tmp_path / "x.mid") == 2
+    assert what in one_error_line(capsys)
+    assert list(tmp_path.iterdir()) == []
+
+
+def bars_of(path: Path) -> list[tuple[str, float]]:
+    """Metre and BPM of every bar of a MIDI file."""
+    from composer.midi_reader import read_midi
+
+    bars = read_midi(path).tempo_map.bars
+    return [(f"{bar.numerator}/{bar.denominator}", bar.bpm) for bar in bars]
+
+
+def test_music_without_a_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str], plain: None) -> None:
+    midi, again = tmp_path / "piece.mid", tmp_path / "again.mid"
+    arguments = ("compose", "--free", "--bars", "24", "--style", "pop", "--key", "Am", "--tempo", "96")
+    assert run(*arguments, "--metre", "3/4", "--valence", "-0.4", "-o", midi, "--json") == 0
+    captured = capsys.readouterr()
+    told = json.loads(captured.out)
+    assert f"seed {told['seed']}" in captured.err
+    assert "ABA in Am, 3/4 at 96 BPM, pop, valence -0.40" in captured.err
+    assert {(s["key"], s["metre"], s["style"]) for s in told["sections"]} == {("Am", "3/4", "pop")}
+    assert bars_of(midi) == [("3/4", 96.0)] * 24
+    seed = ("--seed", str(told["seed"]))
+    assert run(*arguments, "--metre", "3/4", "--valence", "-0.4", "-o", again, *seed, "--quiet") == 0
+    assert bars_of(again) == bars_of(midi)
+    assert run("compose", "--free", "-o", again, "--musicxml", tmp_path / "x.musicxml", "--quiet") == 0
+    assert len(bars_of(again)) == 32
+
+
+def test_music_without_a_picture_needs_no_video_library(tmp_path: Path) -> None:
+    code = f"""
+import sys
+for name in ("av", "cv2", "open_clip", "scenedetect"):
+    sys.modules[name] = None
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+import plain_music, pytest
+from pathlib import Path
+from composer import cli
+folder = Path({str(tmp_path)!r})
+plain_music.install(pytest.MonkeyPatch(), folder)
+sys.exit(cli.run(cli.make_parser().parse_args(["compose", "--free", "--bars", "8", "-o", str(folder / "x.mid")])))
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+    assert len(bars_of(tmp_path / "x.mid")) == 8
+
+
+@pytest.mark.parametrize("metre", ["3/4", "6/8"])
+def test_one_metre_for_the_whole_film(tmp_path: Path, film: Path, plain: None, metre: str) -> None:
+    cues, midi = tmp_path / "c.yaml", tmp_path / "s.mid"
+    assert run("spot", film, "-o", cues, "--clip-model", "none", "--metre", metre, "--quiet") == 0
+    assert f"metre: {metre}" in cues.read_text(encoding="utf-8")
+    assert run("compose", cues, "-o", midi, "--quiet") == 0
+    assert mode(found for found, _ in bars_of(midi)) == metre  # an odd bar may meet a cut
+    assert run("compose", cues, "-o", midi, "--metre", "2/4", "--quiet") == 0
+    assert mode(found for found, _ in bars_of(midi)) == "2/4"
 
 
 def test_errors_are_json_too_where_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -133,10 +133,13 @@ def test_a_film_in_which_nothing_is_seen_still_gets_music():
 def test_wishes_are_respected():
     source = film(60.0, [15.0, 32.0, 48.0], [DAY, NIGHT])
     hit = Hit(20.04, "slam", 1.0, required=True, kind="user")
-    cues = spot(source, seed=1, key="f# minor", style="jazz-combo", tempo_bpm=88.0, hits=[hit])
+    cues = spot(source, seed=1, key="f# minor", style="jazz-combo", tempo_bpm=88.0, metre="3/4", hits=[hit])
     assert {section.key for section in cues.sections} == {"F#m"}
     assert {section.style for section in cues.sections} == {"jazz-combo"}
     assert {section.tempo_bpm for section in cues.sections} == {88.0}
+    assert {(section.metre, section.reasons["metre"]) for section in cues.sections} == {("3/4", "asked for")}
+    bars = cues.tempo_map.bars
+    assert sum((bar.numerator, bar.denominator) == (3, 4) for bar in bars) >= len(bars) - 2
     assert all(section.reasons["key"] == "asked for" for section in cues.sections)
     assert hit in cues.hits
     eighths = np.round(cues.tempo_map.beats(20.04) * 2) / 2
@@ -145,7 +148,14 @@ def test_wishes_are_respected():
 
 
 @pytest.mark.parametrize(
-    "wish", [{"key": "H"}, {"style": "polka"}, {"tempo_bpm": 1000.0}, {"hits": [Hit(99.0, "late")]}]
+    "wish",
+    [
+        {"key": "H"},
+        {"style": "polka"},
+        {"tempo_bpm": 1000.0},
+        {"metre": "4/3"},
+        {"hits": [Hit(99.0, "late")]},
+    ],
 )
 def test_impossible_wishes_are_refused(wish):
     with pytest.raises(BadInput):
