@@ -1,10 +1,11 @@
 """The mood estimator against labels: EMOPIA's clips and VGMIDI's phrases; prints the figures of its card.
 
-    python tests/benchmarks/mood_labels.py [--data ../shared/data/midi]
+    python tests/benchmarks/mood_labels.py [--data ../shared/data/midi] [--songs runs/cache/pop909-*.npz ...]
 
-Both sets are for measuring only: nothing in `composer.analysis.mood` is fitted to them. Clips are split by the hash of
+Both sets are for measuring only: nothing in `composer.analysis.mood` is fitted to them. EMOPIA is split by the hash of
 the *recording* (so that clips of one recording stay together) into a half that was looked at when the features were
-chosen and a half for the report.
+chosen and a half for the report. The intervals are 95 % of 2000 bootstrap draws of recordings. ``--songs`` adds, for
+files of `composer.train.data`, how often majorness alone tells a song's mode, and how moods are spread over its bars.
 """
 
 from __future__ import annotations
@@ -25,13 +26,18 @@ import pretty_midi
 
 from composer.analysis.mood import (
     REFERENCE,
+    Mood,
     MoodFeatures,
     Reference,
     clip_features,
     collection_reference,
     mood_of,
 )
+from composer.tokens import grid
+from composer.train.song import load_songs
+from composer.train.songs import frame_of
 
+BOOTSTRAP_DRAWS = 2000
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "midi"
 _EMOPIA_CLIP = re.compile(r"(?:^|/)Q([1-4])_(.+)_(\d+)\.mid$")
 
@@ -52,29 +58,34 @@ class Clip:
 
 
 @dataclass(frozen=True)
-class Figures:
-    """Shares of clips told right."""
+class Share:
+    """A share of clips told right, and its 95 % interval."""
 
-    clips: int
-    arousal: float
-    valence: float
-    quadrant: float
+    share: float
+    low: float
+    high: float
 
     def __str__(self) -> str:
-        shares = {"arousal": self.arousal, "valence": self.valence, "quadrant": self.quadrant}
-        return f"{self.clips:5d} clips" + "".join(f"  {name} {share:6.1%}" for name, share in shares.items())
+        return f"{self.share:6.1%} ({self.low:.0%}-{self.high:.0%})"
 
 
-def figures(clips: list[Clip], reference: Reference) -> Figures:
-    """How often the signs of the estimated mood are the labels'."""
+def shares(clips: list[Clip], reference: Reference) -> dict[str, Share]:
+    """How often the signs of the estimated mood are the labels': arousal, valence, both (the quadrant)."""
     moods = [mood_of(clip.features, reference) for clip in clips]
-    arousal = np.array(
-        [(mood.arousal[0] >= 0) == clip.excited for mood, clip in zip(moods, clips, strict=True)]
-    )
-    valence = np.array(
-        [(mood.valence[0] >= 0) == clip.happy for mood, clip in zip(moods, clips, strict=True)]
-    )
-    return Figures(len(clips), arousal.mean(), valence.mean(), (arousal & valence).mean())
+    arousal = np.array([(m.arousal[0] >= 0) == clip.excited for m, clip in zip(moods, clips, strict=True)])
+    valence = np.array([(m.valence[0] >= 0) == clip.happy for m, clip in zip(moods, clips, strict=True)])
+    recordings, index = np.unique([clip.recording for clip in clips], return_inverse=True)
+    return {
+        name: _share(right, index, len(recordings))
+        for name, right in (("arousal", arousal), ("valence", valence), ("quadrant", arousal & valence))
+    }
+
+
+def _share(right: np.ndarray, recording: np.ndarray, recordings: int) -> Share:
+    size, told = np.bincount(recording, minlength=recordings), np.bincount(recording, weights=right)
+    draws = np.random.default_rng(0).integers(recordings, size=(BOOTSTRAP_DRAWS, recordings))
+    low, high = np.quantile(told[draws].sum(1) / size[draws].sum(1), (0.025, 0.975))
+    return Share(float(right.mean()), float(low), float(high))
 
 
 def features_of(data: bytes) -> MoodFeatures | None:
@@ -134,16 +145,43 @@ def vgmidi(archive: Path) -> Iterator[Clip]:
             yield Clip(recording, int(row["valence"]) > 0, int(row["arousal"]) > 0, phrases[name])
 
 
-def report(name: str, clips: list[Clip]) -> None:
-    """Print the figures of both halves, with the default zero and with the collection's own."""
+def report(name: str, clips: list[Clip], *, halves: bool) -> None:
+    """Print the shares of the clips and, where asked for, of both halves, about the default zero and their own."""
     own = collection_reference([clip.features for clip in clips])
-    for zero, reference in (("default zero", REFERENCE), ("own median (no labels)", own)):
-        for half, chosen in (
-            ("looked at", [clip for clip in clips if clip.looked_at]),
-            ("report", [clip for clip in clips if not clip.looked_at]),
-            ("all", clips),
-        ):
-            print(f"{name:7s} {zero:23s} {half:10s} {figures(chosen, reference)}")
+    chosen = {"all": clips}
+    if halves:
+        chosen["looked at"] = [clip for clip in clips if clip.looked_at]
+        chosen["report"] = [clip for clip in clips if not clip.looked_at]
+    for zero, reference in (("default zero", REFERENCE), ("own median", own)):
+        for half, part in chosen.items():
+            told = "  ".join(f"{what} {share}" for what, share in shares(part, reference).items())
+            print(f"{name} {zero:12s} {half:9s} {len(part):5d} clips  {told}")
+
+
+def report_songs(path: Path) -> None:
+    """Print how often the sign of majorness is the song's mode, and quantiles and quadrants of the bars' moods."""
+    told, valence, arousal = [], [], []
+    for song in load_songs(path):
+        notes = song.notes.astype(np.int64)
+        onset_beats = notes[:, 0] + np.array(grid.SUB_TICKS)[notes[:, 1]] / grid.TICKS_PER_BEAT
+        end_beats = onset_beats + np.array(grid.DURATION_TICKS)[notes[:, 4]] / grid.TICKS_PER_BEAT
+        whole = clip_features(onset_beats, end_beats, notes[:, 3], notes[:, 5])
+        told.append((whole.majorness[0] < 0) == song.minor)
+        frame = frame_of(song)
+        valence.append(frame.valence)
+        arousal.append(frame.arousal)
+    mood = Mood(np.concatenate(valence), np.concatenate(arousal))
+    print(
+        f"{path.name.split('-')[0]:9s} {len(told)} songs, mode by majorness alone {np.mean(told):.1%}; bars:",
+        end="",
+    )
+    for name, values in (("valence", mood.valence), ("arousal", mood.arousal)):
+        quantiles = " ".join(f"{q:+.2f}" for q in np.quantile(values, (0.1, 0.5, 0.9)))
+        print(f" {name} 10/50/90 % {quantiles},", end="")
+    print(
+        " Q1-4",
+        *(f"{share:.0%}" for share in np.bincount(mood.quadrant, minlength=5)[1:] / len(mood.quadrant)),
+    )
 
 
 def main() -> None:
@@ -152,9 +190,12 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", type=Path, default=DATA, help="folder of emopia.tar.xz and vgmidi.tar.xz")
-    data: Path = parser.parse_args().data
-    report("EMOPIA", list(emopia(data / "emopia.tar.xz")))
-    report("VGMIDI", list(vgmidi(data / "vgmidi.tar.xz")))
+    parser.add_argument("--songs", type=Path, nargs="*", default=[], help="npz files of composer.train.data")
+    arguments = parser.parse_args()
+    report("EMOPIA", list(emopia(arguments.data / "emopia.tar.xz")), halves=True)
+    report("VGMIDI", list(vgmidi(arguments.data / "vgmidi.tar.xz")), halves=False)
+    for path in arguments.songs:
+        report_songs(path)
 
 
 if __name__ == "__main__":
