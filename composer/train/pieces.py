@@ -17,6 +17,7 @@ import numpy as np
 from composer import accompaniment, melody
 from composer.harmony_stage import HarmonyRequest, WrittenHarmony, unbound, write_harmony
 from composer.metrics import symbolic
+from composer.metrics.harmony import chord_tone_note_share, chord_tone_time_share
 from composer.models.decoder import Decoder
 from composer.models.sampling import Draw, stream
 from composer.note_stage import Request, write_notes
@@ -24,7 +25,6 @@ from composer.tokens import grid
 from composer.tokens.frame import Frame
 from composer.tokens.notes import GridNotes
 from composer.tokens.picture import COLOR_WIDTH, SEMANTIC_WIDTH, Picture
-from composer.tokens.vocabulary import CHORD_NONE, chord_of
 from composer.train.song import Song
 from composer.train.songs import frame_of, track
 
@@ -145,33 +145,14 @@ def statistics(piece: Piece) -> np.ndarray:
 
 
 def chord_tone_shares(piece: Piece) -> tuple[float, float]:
-    """Shares of the accompaniment on tones of the chord of its beat: of the notes, and of the sounding time.
-
-    A note's time is followed from beat to beat through the chords it sounds against.
-    """
-    members = np.zeros((CHORD_NONE + 1, 12), bool)
-    for index in range(CHORD_NONE):
-        chord = chord_of(index)
-        if chord is not None:
-            members[index, list(chord.pitch_classes)] = True
+    """Shares of the accompaniment on tones of the chord of the moment: of the notes, and of the sounding time."""
     found = piece.accompaniment
-    beats = len(piece.chords)
     onset = found.beat + np.array(grid.SUB_TICKS)[found.sub] / grid.TICKS_PER_BEAT
-    end = np.minimum(onset + np.array(grid.DURATION_TICKS)[found.duration] / grid.TICKS_PER_BEAT, beats)
-    notes = [0.0, 0.0]
-    time = [0.0, 0.0]
-    for beat, start, stop, pitch in zip(found.beat, onset, end, found.pitch % 12, strict=True):
-        for b in range(int(beat), min(int(np.ceil(stop)), beats)):
-            if piece.chords[b] == CHORD_NONE:
-                continue
-            length = max(min(stop, b + 1) - max(start, b), 0.0)
-            fits = bool(members[piece.chords[b], pitch])
-            time[0] += length * fits
-            time[1] += length
-            if b == beat:
-                notes[0] += fits
-                notes[1] += 1
-    return notes[0] / max(notes[1], 1), time[0] / max(time[1], 1e-9)
+    end = onset + np.array(grid.DURATION_TICKS)[found.duration] / grid.TICKS_PER_BEAT
+    return (
+        chord_tone_note_share(onset, found.pitch, piece.chords),
+        chord_tone_time_share(onset, end, found.pitch, piece.chords),
+    )
 
 
 def compare(pieces: Sequence[Piece], songs: Sequence[Piece]) -> dict:

@@ -1,0 +1,259 @@
+"""Measure the shipped networks: ``python -m composer.train.measure table|controls runs/pop909.npz --name pop909``.
+
+- ``table``: unconditional pieces against the held-out songs by V-MusProd's five statistics (its table 4), the chord
+  tones of their accompaniment, and their novelty: pieces that share a run of 16 melody notes with the training songs.
+- ``controls``: pieces on random requests. Bars: random density, dynamics and register of every four bars, over
+  harmonies of their own. Pieces: random moods, keys, metres and tempi, through the same cue sheets as
+  ``framescore compose --free``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from itertools import repeat
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+
+from composer import accompaniment, chords, melody
+from composer.analysis.mood import clip_mood
+from composer.form import Form, form_of
+from composer.free import FreeWishes, free_cues
+from composer.harmony_stage import WrittenHarmony, write_harmony
+from composer.metrics import controls as adherence
+from composer.metrics.novelty import KnownMelodies, longest_shared_run, melody_symbols, sharing_rate
+from composer.models.checkpoint import load_checkpoint
+from composer.models.sampling import stream
+from composer.music import LeadSheet, Note
+from composer.note_stage import write_notes
+from composer.orchestrate import orchestrate
+from composer.pipeline import FOLDER
+from composer.spotting.cues import CueSheet
+from composer.theory import Key, estimate_key
+from composer.tokens import grid
+from composer.tokens.frame import MAX_NOTES_A_BAR
+from composer.tokens.notes import GridNotes, NotePlan
+from composer.train.pieces import (
+    PIECES_A_BATCH,
+    STAGES,
+    Network,
+    bare,
+    compare,
+    no_picture,
+    piece_of,
+    write_pieces,
+)
+from composer.train.song import load_songs, songs_to_compare, split_of
+from composer.train.songs import frame_of, track
+
+METRES = ("4/4", "3/4", "6/8", "2/4", "9/8", "12/8")
+BARS = (8, 16, 24)
+CLEAR_MOOD = 0.2  # moods nearer to an axis than this belong to no quadrant
+REQUEST_BARS = 4
+BAR_NOTES = (2, 28)
+BAR_VELOCITY = (8, 26)  # levels of four
+BAR_REGISTER = (48, 72)
+
+
+def shipped(name: str) -> dict[str, Network]:
+    """The networks of a set."""
+    found = {stage: load_checkpoint(FOLDER / f"{stage}-{name}.safetensors") for stage in STAGES}
+    return {stage: Network(loaded.decoder, loaded.draws) for stage, loaded in found.items()}
+
+
+def table(songs: Path, name: str, count: int, seed: int) -> dict:
+    """V-MusProd's table 4 and novelty: see the module."""
+    training = songs_to_compare(songs, "training")
+    chosen = np.random.default_rng(seed).choice(len(training), count, replace=False)
+    pieces = write_pieces(shipped(name), [bare(frame_of(training[i])) for i in chosen], seed)
+    real = [piece_of(song) for song in songs_to_compare(songs, "held-out")]
+    known = KnownMelodies(
+        [_symbols(track(song, 0)) for song in load_songs(songs) if split_of(song.number) == "training"]
+    )
+    novelty = {}
+    for kind, group in (("generated", pieces), ("held-out", real)):
+        melodies = [_symbols(piece.melody) for piece in group if len(piece.melody)]
+        novelty[kind] = {
+            "share a run of 16": round(sharing_rate(melodies, known), 4),
+            "longest shared run": int(max(longest_shared_run(each, known) for each in melodies)),
+        }
+    return {**compare(pieces, real), "novelty": novelty}
+
+
+def _symbols(notes: GridNotes) -> np.ndarray:
+    onset = notes.beat + np.array(grid.SUB_TICKS)[notes.sub] / grid.TICKS_PER_BEAT
+    return melody_symbols(
+        onset, np.array(grid.DURATION_TICKS)[notes.duration] / grid.TICKS_PER_BEAT, notes.pitch
+    )
+
+
+def random_cues(number: int, seed: int) -> CueSheet:
+    """A cue sheet of random wishes, its mood well inside a quadrant."""
+    rng = stream(seed, 10, number)
+    valence, arousal = rng.uniform(CLEAR_MOOD, 0.85, 2) * rng.choice([-1, 1], 2)
+    wishes = FreeWishes(metre=str(rng.choice(METRES)), valence=float(valence), arousal=float(arousal))
+    return free_cues(int(rng.choice(BARS)), seed=seed * 1000 + number, wishes=wishes)
+
+
+def random_plan(form: Form, rng: np.random.Generator) -> NotePlan:
+    """Random wishes for the accompaniment of every `REQUEST_BARS` bars."""
+    bars = len(form.sections)
+
+    def draw(low: int, high: int) -> np.ndarray:
+        return np.repeat(rng.integers(low, high + 1, bars), REQUEST_BARS)[:bars]
+
+    return NotePlan(draw(*BAR_NOTES), draw(*BAR_VELOCITY), draw(*BAR_REGISTER), np.full(bars, -1))
+
+
+def _controls_batch(networks: dict[str, Network], numbers: Sequence[int], seed: int) -> list[dict]:
+    """What was asked and what came of it, for each piece of a batch."""
+    sheets = [random_cues(number, seed) for number in numbers]
+    forms = [form_of(cues) for cues in sheets]
+    network = networks["chords"]
+    requests = [chords.harmony_request(form, no_picture(form.frame)) for form in forms]
+    harmonies = write_harmony(
+        network.decoder, requests, network.draws, [stream(seed, 11, i) for i in numbers]
+    )
+    network = networks["melody"]
+    leads = [chords.harmony_of(form, harmony) for form, harmony in zip(forms, harmonies, strict=True)]
+    tune_requests = [melody.melody_request(form, harmony) for form, harmony in zip(forms, leads, strict=True)]
+    sampling = replace(melody.SAMPLING, draws=network.draws)
+    tunes = write_notes(network.decoder, tune_requests, sampling, [stream(seed, 12, i) for i in numbers])
+    network = networks["accompaniment"]
+    sampling = replace(accompaniment.SAMPLING, draws=network.draws)
+    sheets_of_tunes = [
+        melody.lead_sheet(form, harmony, tune)
+        for form, harmony, tune in zip(forms, leads, tunes, strict=True)
+    ]
+    own = [
+        accompaniment.accompaniment_request(f, lead) for f, lead in zip(forms, sheets_of_tunes, strict=True)
+    ]
+    asked = [
+        replace(request, plan=random_plan(f, stream(seed, 13, i)))
+        for f, request, i in zip(forms, own, numbers, strict=True)
+    ]
+    written = write_notes(network.decoder, own, sampling, [stream(seed, 14, i) for i in numbers])
+    answered = write_notes(network.decoder, asked, sampling, [stream(seed, 15, i) for i in numbers])
+    return [
+        {
+            **_bars_obtained(form, request.plan, notes),
+            **_piece_obtained(cues, form, harmony, (*lead.melody, *form.notes(found))),
+            "orchestrated": _mood_of_score(cues, lead, form.notes(found)),
+        }
+        for cues, form, harmony, lead, found, request, notes in zip(
+            sheets, forms, harmonies, sheets_of_tunes, written, asked, answered, strict=True
+        )
+    ]
+
+
+def _bars_obtained(form: Form, plan: NotePlan, notes: GridNotes) -> dict:
+    bars = len(form.sections)
+    bar = form.frame.bar_of_beat[notes.beat]
+    count = np.bincount(bar, minlength=bars).astype(float)
+
+    def mean(values: np.ndarray) -> np.ndarray:
+        return np.where(
+            count > 0, np.bincount(bar, weights=values, minlength=bars) / np.maximum(count, 1), np.nan
+        )
+
+    return {
+        "density": (np.minimum(plan.notes, MAX_NOTES_A_BAR).astype(float), count),
+        "dynamics": (plan.velocity.astype(float), mean(notes.velocity)),
+        "register": (plan.register.astype(float), mean(notes.pitch)),
+    }
+
+
+def _piece_obtained(cues: CueSheet, form: Form, harmony: WrittenHarmony, notes: Sequence[Note]) -> dict:
+    first = Key.parse(cues.sections[0].key)
+    inside = [note for note in notes if note.onset_beats < _end_of_first(form, cues)]
+    weights = np.bincount(
+        [note.pitch % 12 for note in inside], weights=[note.duration_beats for note in inside], minlength=12
+    )
+    heard = estimate_key(weights)
+    last = Key(9, "minor") if form.frame.minor[-1] else Key(0)
+    return {
+        "mode": heard.mode == first.mode,
+        "key": heard == first,
+        "tonic": adherence.ends_on_tonic(harmony.chords, last),
+        "metre": all(f"{b.numerator}/{b.denominator}" == cues.sections[0].metre for b in cues.tempo_map.bars),
+        "tempo": all(abs(b.bpm / cues.sections[0].tempo_bpm - 1) < 1e-5 for b in cues.tempo_map.bars),
+        "mood": _quadrant_found(cues, notes),
+    }
+
+
+def _end_of_first(form: Form, cues: CueSheet) -> float:
+    """Where the sections in the first section's key end, in quarter notes."""
+    key = cues.sections[0].key
+    other = [i for i, section in enumerate(form.sections) if section.key != key]
+    return float(form.beat_onsets[form.frame.first_beats[other[0]]]) if other else float(form.beat_ends[-1])
+
+
+def _quadrant_found(cues: CueSheet, notes: Sequence[Note]) -> bool:
+    """Whether the estimator hears the quadrant that was asked for."""
+    seconds = cues.tempo_map.seconds
+    mood = clip_mood(
+        np.array([seconds(note.onset_beats) for note in notes]),
+        np.array([seconds(note.end_beats) for note in notes]),
+        np.array([note.pitch for note in notes]),
+        np.array([note.velocity for note in notes]),
+        bpm=cues.tempo_map.bars[0].bpm / cues.tempo_map.bars[0].pulse_beats,
+    )
+    section = cues.sections[0]
+    return bool(mood.valence[0] >= 0) == (section.valence >= 0) and bool(mood.arousal[0] >= 0) == (
+        section.arousal >= 0
+    )
+
+
+def _mood_of_score(cues: CueSheet, lead: LeadSheet, notes: tuple[Note, ...]) -> bool:
+    score = orchestrate(lead, notes, cues)
+    return _quadrant_found(cues, [n for t in score.tracks if not t.is_drums for n in t.notes])
+
+
+def controls(name: str, count: int, seed: int) -> dict:
+    """Adherence to random requests: see the module."""
+    parts = [range(i, min(i + PIECES_A_BATCH, count)) for i in range(0, count, PIECES_A_BATCH)]
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
+        batches = pool.map(_controls_batch, repeat(shipped(name)), parts, repeat(seed))
+        found = [piece for batch in batches for piece in batch]
+    correlations = {
+        control: measure(*(np.concatenate([piece[control][side] for piece in found]) for side in (0, 1)))
+        for control, measure in (
+            ("density", adherence.density_adherence),
+            ("dynamics", adherence.dynamics_adherence),
+            ("register", adherence.register_adherence),
+        )
+    }
+    shares = {
+        control: float(np.mean([piece[control] for piece in found]))
+        for control in ("mode", "key", "metre", "tempo", "tonic", "mood", "orchestrated")
+    }
+    return {
+        "pieces": count,
+        "bars, r of requested and obtained": {k: round(v, 3) for k, v in correlations.items()},
+        "pieces, share that obey": {k: round(v, 3) for k, v in shares.items()},
+    }
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("what", choices=("table", "controls"))
+    parser.add_argument("songs", type=Path)
+    parser.add_argument("--name", required=True, help="of the set of networks: open or pop909")
+    parser.add_argument("--pieces", type=int, help="default: 100 for the table, 200 for controls")
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    if args.what == "table":
+        result = table(args.songs, args.name, args.pieces or 100, args.seed)
+    else:
+        result = controls(args.name, args.pieces or 200, args.seed)
+    print(json.dumps(result, indent=1))
+
+
+if __name__ == "__main__":
+    main()
