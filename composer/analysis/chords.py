@@ -7,6 +7,10 @@ the chord where a bass stands (Pardo and Birmingham, "Algorithms for Chordal Ana
 preference for strong beats). The best path through the pulses pays for every change, less where a bar begins
 (Viterbi smoothing as in Sheh and Ellis, ISMIR 2003).
 
+Measured on labels, pulse by pulse, the tune at `MELODY_WEIGHT`: in POP909's held-out songs the root agrees in 93 %,
+root and third in 85 %, all of it in 81 % (those labels are an algorithm's own); in 69 Lieder that people analysed
+(When in Rome) in 83, 81 and 75 %.
+
 Units: onsets and durations in pulses, chords as ids of `composer.tokens.vocabulary`.
 """
 
@@ -17,11 +21,10 @@ import numpy as np
 from composer.music import QUALITIES
 from composer.tokens.vocabulary import CHORD_NONE
 
-MELODY_WEIGHT = (
-    0.3  # how much a tune's notes should count beside its accompaniment's, where the tune is known
-)
+MELODY_WEIGHT = 0.3  # what a tune's notes should count beside its accompaniment's, where the tune is known
 
-# All fitted on POP909's training songs and half of the Lieder analyses, by chance steps that agree better with both.
+# Fitted on 60 training songs of POP909 and 21 analysed Lieder, by chance steps that agree better with both (longer
+# fitting gained nothing on others); augmented chords, too rare there to count, by hand.
 CHANGE_COST_FIRST_OF_BAR, CHANGE_COST_MIDDLE_OF_BAR, CHANGE_COST = 0.87, 1.6, 3.4  # nats
 ONSET_BONUS = 0.21  # pulses of extra weight for a note that starts on the pulse
 ECHO = 0.16  # what the pulse before still says, inside a bar (broken chords)
@@ -30,8 +33,8 @@ EVIDENCE = 10.0  # nats per unit of log share, at full say
 BASS_EVIDENCE = 0.53
 SILENT_PULSES = 8  # a silence this long holds no chord
 
-# Nats against a plain major triad.
-_PRIOR = {"": 0.0, "m": -0.28, "aug": -7.8, "dim": -2.2, "sus4": -2.8, "sus2": -2.6, "7": -0.25, "maj7": -1.2,
+# Nats a pulse, against a plain major triad.
+_PRIOR = {"": 0.0, "m": -0.28, "aug": -3.0, "dim": -2.2, "sus4": -2.8, "sus2": -2.6, "7": -0.25, "maj7": -1.2,
           "m7": -1.6, "m7b5": -1.3}  # fmt: skip
 _TONE_SHARE = (0.333, 0.201, 0.275, 0.168)  # root, third, fifth, seventh; scaled to sum to 1 with the others
 _OTHER_SHARE = 0.017
@@ -52,11 +55,14 @@ def recognize_chords(
     ``onset`` and ``duration`` (n,) in pulses, ``pitch`` (n,) MIDI, ``weight`` (n,) >= 0: how much each note counts
     (1 for all where nothing is known; `MELODY_WEIGHT` for a tune above the others), ``first_of_bar`` (beats,) bool.
     Returns (beats,) int64 ids; `CHORD_NONE` before the first note and in silences of `SILENT_PULSES` or more; shorter
-    ones keep the chord before.
+    ones keep the chord before. Raises ValueError where the arrays do not fit together or a weight is negative.
     """
     first = np.asarray(first_of_bar, bool)
     if first.shape != (beats,):
         raise ValueError(f"first_of_bar has shape {first.shape}, expected ({beats},)")
+    sizes = {np.size(column) for column in (onset, duration, pitch, weight)}
+    if len(sizes) > 1 or (np.asarray(weight, float) < 0).any():
+        raise ValueError("onset, duration, pitch and weight need to be as many, every weight >= 0")
     if beats == 0:
         return np.zeros(0, np.int64)
     classes, bass = pulse_classes(onset, duration, pitch, weight, beats)
@@ -87,8 +93,9 @@ def pulse_classes(
     classes = np.bincount(
         pulse * 12 + pitch[note] % 12, weights=overlap * weight[note], minlength=beats * 12
     ).reshape(beats, 12)
+    classes = classes.astype(float)  # bincount counts nothing in whole numbers
     bass = np.full(beats, 128, np.int64)
-    np.minimum.at(bass, pulse, np.where(overlap > 0.1, pitch[note], 128))
+    np.minimum.at(bass, pulse, np.where((overlap > 0.1) & (weight[note] > 0), pitch[note], 128))
     return classes, bass
 
 

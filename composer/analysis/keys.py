@@ -4,8 +4,9 @@ A key says how often each pitch class is met; a bar scores 24 keys by the likeli
 pitch-class shares that Albrecht and Shanahan counted in 490 pieces ("The Use of Large Corpora to Train a New Type of
 Key-Finding Algorithm", *Music Perception* 31:1, 2013). The best path through the bars pays for every change of key
 (Temperley, *The Cognition of Basic Musical Structures*, 2001, ch. 7), so that a tonicisation that passes does not
-count. Measured against Krumhansl and Kessler's ratings (`composer.theory`): the key that holds most bars of a POP909
-song is its labelled one in 90 % of songs (83 %), a Lied's bar has the analyst's key in 80 % (67 %).
+count. Measured: the key that holds most bars is the labelled one in 89 % of POP909's held-out songs, that or its
+relative in 99 % (`composer.theory.estimate_key`: 86 and 90 %); it fits the printed signature of 88 % of 89 Lieder
+(74 %), and a Lied's bar has its analyst's key in 74 %, where every tonicisation counts for the analyst.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ ALBRECHT_SHANAHAN_PROFILES: dict[Mode, tuple[float, ...]] = {
     "major": (0.238, 0.006, 0.111, 0.006, 0.137, 0.094, 0.016, 0.214, 0.009, 0.080, 0.008, 0.081),
     "minor": (0.220, 0.006, 0.104, 0.123, 0.019, 0.103, 0.012, 0.214, 0.062, 0.022, 0.061, 0.052),
 }
+# The costs were fitted on POP909's training songs and half of the Lieder.
 EVIDENCE = 4.0  # independent notes a bar is worth
 MINOR_BONUS = 0.2  # nats a bar; without it a song in the natural minor is heard in the relative major
 CHANGE_COST = 6.0  # nats
@@ -43,8 +45,8 @@ def local_keys(pitch_class_weights: np.ndarray) -> list[Key]:
     if len(weights) == 0:
         return []
     total = weights.sum(1, keepdims=True)
-    share = weights / np.maximum(total, 1e-9)
-    score = EVIDENCE * (share @ _LOG_SHARES.T) + np.where(total > 1e-9, _BONUS, 0.0)
+    share = weights / np.where(total > 0, total, 1.0)
+    score = EVIDENCE * (share @ _LOG_SHARES.T) + np.where(total > 0, _BONUS, 0.0)
     return [_KEYS[i] for i in _best_path(score)]
 
 
