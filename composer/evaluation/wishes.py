@@ -93,8 +93,9 @@ def wishes_of_cues(cues: CueSheet, piece: Piece) -> Wishes:
         loud = [np.nan if s.silent else v for s, v in zip(cues.sections, values, strict=True)]
         return np.array(loud, float)[span]
 
+    whole = piece.bar_starts_s[1:] <= cues.tempo_map.end_s + 1e-3  # the last bar may stop with the picture
     return Wishes(
-        density=each([section.density for section in cues.sections]),
+        density=np.where(whole, each([section.density for section in cues.sections]), np.nan),
         dynamics=each([section.dynamics for section in cues.sections]),
         register=np.full(piece.bars, np.nan),
         minor=each([float(key.mode == "minor") for key in keys]),

@@ -14,6 +14,7 @@ import numpy as np
 
 from composer.tokens import grid
 from composer.tokens.notes import GridNotes
+from composer.tokens.vocabulary import CHORD_NONE
 
 MELODY, ACCOMPANIMENT, DRUMS = range(3)
 EARLY_PULSES = (
@@ -215,6 +216,8 @@ def recognized_chords(piece: Piece) -> np.ndarray:
     from composer.analysis.chords import recognize_chords
 
     heard = piece.pitched
+    if not heard.any():
+        return np.full(piece.pulses, CHORD_NONE, np.int64)
     weight = np.where(piece.part[heard] == MELODY, MELODY_CHORD_WEIGHT, 1.0)
     first_of_bar = np.zeros(piece.pulses, bool)
     first_of_bar[piece.first_pulses] = True

@@ -14,6 +14,7 @@ from composer.metrics import TooLittleMusic
 
 CONFIDENCE = 0.95
 DRAWS = 2000
+_CELLS = 2_000_000  # resampled values held at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,9 @@ def bootstrap_interval(
     values = _checked(values)
     if not 0 < confidence < 1:
         raise ValueError(f"a confidence of {confidence} is outside 0-1")
-    means = np.array([values[rng.integers(len(values), size=len(values))].mean() for _ in range(draws)])
+    at_once = max(_CELLS // len(values), 1)
+    sizes = [min(at_once, draws - first) for first in range(0, draws, at_once)]
+    means = np.concatenate([values[rng.integers(len(values), size=(n, len(values)))].mean(1) for n in sizes])
     low, high = np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2])
     return float(low), float(high)
 

@@ -29,12 +29,12 @@ def scale_consistency(pitches: np.ndarray) -> float:
 
 def pitch_entropy(pitches: np.ndarray) -> float:
     """PE: entropy of the 128 pitches by note count, 0-7 bits."""
-    return entropy_bits(np.bincount(_checked(pitches), minlength=128))
+    return _entropy_bits(np.bincount(_checked(pitches), minlength=128))
 
 
 def pitch_class_entropy(pitches: np.ndarray) -> float:
     """PCE: entropy of the 12 pitch classes by note count, 0-3.585 bits."""
-    return entropy_bits(np.bincount(_checked(pitches) % 12, minlength=12))
+    return _entropy_bits(np.bincount(_checked(pitches) % 12, minlength=12))
 
 
 def empty_beat_rate(onsets_beats: np.ndarray, ends_beats: np.ndarray, beats: int) -> float:
@@ -72,7 +72,7 @@ def mean_inter_onset_interval(onsets_s: np.ndarray) -> float:
     return float(np.diff(np.sort(onsets)).mean())
 
 
-def entropy_bits(counts: np.ndarray) -> float:
+def _entropy_bits(counts: np.ndarray) -> float:
     """Shannon entropy of a histogram of counts or weights >= 0, in bits."""
     total = counts.sum()
     if not total > 0:
