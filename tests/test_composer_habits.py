@@ -1,0 +1,56 @@
+"""Habits: what is counted, and that the more ordinary candidate is chosen."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from composer.habits import ACCOMPANIMENT_HABITS, MELODY_HABITS, accompaniment_habits, best_of, melody_habits
+from composer.tokens.frame import Frame
+from composer.tokens.notes import GridNotes, NotePlan
+
+
+def make_frame(bars: int) -> Frame:
+    whole, none = np.zeros(bars, int), np.full(bars, -1)
+    return Frame(
+        np.full(bars, 4), whole, np.full(bars, 90.0), whole, np.zeros(bars), np.zeros(bars), whole, none, none
+    )
+
+
+C_MAJOR = np.zeros(8, np.int64)
+
+
+def test_melody_habits_count_what_is_there():
+    tune = GridNotes(*np.array([[0, 0, 60, 7, 9], [1, 0, 62, 7, 9], [4, 0, 62, 7, 9], [5, 0, 74, 7, 9]]).T)
+    found = dict(zip(MELODY_HABITS, melody_habits(make_frame(2), C_MAJOR, tune), strict=True))
+    assert found["chord tones on the beat"] == pytest.approx(1 / 4)
+    assert found["mean interval"] == pytest.approx(14 / 3)
+    assert found["repeated notes"] == pytest.approx(1 / 3)
+    assert found["leaps"] == pytest.approx(1 / 3)
+    assert found["rhythm taken up"] == pytest.approx(1 / 2)
+
+
+def test_accompaniment_habits_compare_with_the_plan():
+    notes = GridNotes(*np.array([[0, 0, 48, 7, 10], [1, 0, 52, 7, 14], [4, 0, 50, 7, 12]]).T)
+    plan = NotePlan(np.array([2, 2]), np.array([12, 10]), np.array([50, 53]), np.array([0, 0]))
+    found = dict(
+        zip(ACCOMPANIMENT_HABITS, accompaniment_habits(make_frame(2), C_MAJOR, plan, notes), strict=True)
+    )
+    assert found["chord tones"] == pytest.approx(2 / 3)
+    assert found["missing notes"] == pytest.approx(1 / 4)
+    assert found["velocity error"] == pytest.approx(1.0)
+    assert found["register error"] == pytest.approx(1.5)
+    assert found["bass on the root"] == pytest.approx(1 / 3)
+
+
+def test_the_nearest_to_the_mean_is_chosen():
+    candidates = [np.array([0.0, 9.0]), np.array([0.9, 2.2]), np.array([5.0, 2.0])]
+    assert best_of(candidates, [1.0, 2.0], [0.5, 1.0]) == 1
+    assert best_of(candidates[:1], [], []) == 0
+
+
+def test_silence_has_habits_too():
+    nothing = GridNotes(*np.zeros((5, 0), np.int64))
+    plan = NotePlan(*np.zeros((4, 2), np.int64))
+    assert np.isfinite(melody_habits(make_frame(2), C_MAJOR, nothing)).all()
+    assert np.isfinite(accompaniment_habits(make_frame(2), C_MAJOR, plan, nothing)).all()
