@@ -1,0 +1,108 @@
+"""A packed decoder computes what the decoder computes, and a row comes out the same in any batch."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from composer.models.decoder import Decoder, DecoderConfig
+from composer.models.packed import PackedDecoder, PackedLinear, fewest_rows
+from composer.models.sampling import one_thread
+
+CONFIG = DecoderConfig((9, 128, 23), (8, 40), memory=(121, 128), width=64, layers=4, heads=4)
+SLOTS = 24
+STEPS = 40
+ROWS = 33  # more than two vectors of 16 numbers for each head: elementwise functions would show their ends
+
+
+@pytest.fixture(scope="module")
+def decoder() -> Decoder:
+    torch.manual_seed(0)
+    decoder = Decoder(CONFIG)
+    for name, parameter in decoder.named_parameters():
+        if "norm" in name or "mix" in name:  # gains of one would hide a wrong one
+            torch.nn.init.normal_(parameter, 1.0 if parameter.dim() == 1 else 0.0, 0.1)
+    for layer in decoder.layers:
+        torch.nn.init.normal_(layer.condition.weight, std=0.1)
+    return decoder.eval()
+
+
+def steps_of(rows: int) -> tuple[torch.Tensor, torch.Tensor, list, torch.Tensor]:
+    """What `PackedDecoder.step` is given, for the first ``rows`` rows: previous (steps, b, attributes), conditions,
+    memory in sight and which of it is visible."""
+    generator = torch.Generator().manual_seed(1)
+
+    def ids(sizes: tuple[int, ...]) -> torch.Tensor:
+        columns = [torch.randint(0, size + 1, (STEPS, ROWS), generator=generator) for size in sizes]
+        return torch.stack(columns, -1)[:, :rows]
+
+    previous, conditions = ids(CONFIG.attributes), ids(CONFIG.conditions)
+    shape = (ROWS, CONFIG.heads, SLOTS, CONFIG.width // CONFIG.heads)
+    seen = [
+        tuple(torch.randn(shape, generator=generator)[:rows].contiguous() for _ in "kv")
+        if layer % 2
+        else None
+        for layer in range(CONFIG.layers)
+    ]
+    visible = torch.rand(ROWS, 1, 1, SLOTS, generator=generator)[:rows] < 0.5
+    return previous, conditions, seen, visible
+
+
+def run_packed(packed: PackedDecoder, rows: int) -> torch.Tensor:
+    previous, conditions, seen, visible = steps_of(rows)
+    head = CONFIG.width // CONFIG.heads
+    states = [torch.zeros(rows, CONFIG.heads, head, head) for _ in range(CONFIG.layers)]
+    found = []
+    for t in range(STEPS):
+        hidden = packed.heads.begin(packed.step(previous[t], conditions[t], states, seen, visible))
+        for i in range(len(CONFIG.attributes)):
+            found.append(packed.heads.predict(i, hidden))
+            if i + 1 < len(CONFIG.attributes):
+                hidden = packed.heads.advance(i, hidden, found[-1].argmax(-1))
+    return torch.cat(found, -1)
+
+
+@torch.no_grad()
+def run_plain(decoder: Decoder, rows: int) -> torch.Tensor:
+    previous, conditions, seen, visible = steps_of(rows)
+    states = [layer.attention.initial_state(rows) for layer in decoder.layers]
+    found = []
+    for t in range(STEPS):
+        condition = decoder.conditions(conditions[t])
+        x = decoder.tokens(previous[t]) + condition
+        for i, layer in enumerate(decoder.layers):
+            x, states[i] = layer.step(x, condition, states[i], seen[i], visible)
+        hidden = decoder.heads.begin(x)
+        for i in range(len(CONFIG.attributes)):
+            found.append(decoder.heads.predict(i, hidden))
+            if i + 1 < len(CONFIG.attributes):
+                hidden = decoder.heads.advance(i, hidden, found[-1].argmax(-1))
+    return torch.cat(found, -1)
+
+
+def test_it_computes_what_the_decoder_computes(decoder):
+    assert torch.allclose(run_packed(PackedDecoder(decoder), 3), run_plain(decoder, 3), atol=2e-5)
+
+
+def test_a_row_is_the_same_to_the_last_bit_in_any_batch(decoder):
+    with one_thread():
+        packed = PackedDecoder(decoder)
+        together = run_packed(packed, ROWS)
+        for rows in (rows for rows in (1, 2, 4, 5, 8, 9, 17, 32) if rows >= fewest_rows()):
+            assert torch.equal(run_packed(packed, rows), together[:rows]), rows
+
+
+@pytest.mark.parametrize("bias", [False, True])
+def test_packed_weights_multiply_alike(bias):
+    torch.manual_seed(2)
+    layer = torch.nn.Linear(48, 19, bias=bias)
+    x = torch.randn(5, 48)
+    with torch.no_grad():
+        assert torch.allclose(PackedLinear(layer.weight, layer.bias)(x), layer(x), atol=1e-6)
+
+
+def test_packing_leaves_the_decoder_as_it_is(decoder):
+    before = {name: tensor.clone() for name, tensor in decoder.state_dict().items()}
+    run_packed(PackedDecoder(decoder), 2)
+    for name, tensor in decoder.state_dict().items():
+        assert torch.equal(tensor, before[name]), name
