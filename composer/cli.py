@@ -26,6 +26,10 @@ from composer.options import (
 from composer.terminal import Console
 
 DEFAULT_CLIP_MODEL = "ViT-B-32"
+EVALUATE_HELP = (
+    "MIDI files, or folders of them; a cue sheet beside one (NAME.yaml, cues.yaml) or a plan (NAME.plan.json) "
+    "says what was asked of it"
+)
 LOUDNESS_PRESETS = ("broadcast", "us-tv", "web", "none")
 
 
@@ -221,7 +225,7 @@ def make_parser() -> argparse.ArgumentParser:
     command.add_argument("--duck", action="store_true", help="lower the music under the film's own sound")
 
     command = add("evaluate", "figures of MIDI files, beside a reference and a training set")
-    command.add_argument("paths", type=Path, nargs="+", metavar="PATH", help="MIDI files, or folders of them")
+    command.add_argument("paths", type=Path, nargs="+", metavar="PATH", help=EVALUATE_HELP)
     command.add_argument("--reference", type=Path, metavar="DIR", help="music to compare with")
     command.add_argument(
         "--training",

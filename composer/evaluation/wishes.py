@@ -175,7 +175,9 @@ def _plan(path: Path, piece: Piece) -> Wishes:
             ending=key if data.get("ends_on_tonic") else None,
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise BadInput(f"{path}: it is no plan ({error}); see `framescore evaluate --help`") from error
+        raise BadInput(
+            f'{path}: it is no plan ({error}); give {{"bars": [...]}} with an entry a bar'
+        ) from error
     if len(bars) != piece.bars:
         raise BadInput(
             f"{path}: plans {len(bars)} bars, the music has {piece.bars}; give the plan of this music"
