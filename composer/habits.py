@@ -31,6 +31,8 @@ ACCOMPANIMENT_HABITS = (
     "register error",
     "bass on the root",
 )
+# The least that counts as a deviation: real music has no plan to miss.
+LEAST_DEVIATION = {"missing notes": 0.05, "velocity error": 1.0, "register error": 1.5}
 LEAP = 7  # semitones, more than a fifth
 MEMORY_BARS = 4
 

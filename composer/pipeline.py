@@ -19,6 +19,7 @@ from composer.spotting.cues import CueSheet
 from composer.video.features import VideoFeatures
 
 STAGES = ("chords", "melody", "accompaniment", "orchestra")
+CANDIDATES = 4
 COLLECTIONS = ("open", "pop909")
 FOLDER = Path(__file__).parent / "checkpoints"
 
@@ -55,13 +56,15 @@ def compose(
     *,
     seed: int,
     checkpoints: Checkpoints | None = None,
+    candidates: int = CANDIDATES,
     on_stage: Callable[[str], None] | None = None,
 ) -> Score:
     """Write the music of a cue sheet.
 
     ``features`` lets the chords listen to colour and meaning frame by frame; without them the cue sheet's
-    moods decide. ``on_stage`` is called with each name of `STAGES` as it starts. The score ends with the
-    picture, and the same arguments give the same score. Raises NotInstalled where a checkpoint is missing.
+    moods decide. Melody and accompaniment are the best of ``candidates`` (`composer.habits`). ``on_stage`` is called
+    with each name of `STAGES` as it starts. The score ends with the picture, and the same arguments give the same
+    score. Raises NotInstalled where a checkpoint is missing.
     """
     begin = on_stage or _ignore
     begin("chords")  # which loads PyTorch
@@ -74,12 +77,15 @@ def compose(
     digests = checkpoints.digests()
     harmony = compose_chords(cues, features, seed=seed, checkpoint=checkpoints.chords)
     begin("melody")
-    lead = compose_melody(harmony, cues, seed=seed, checkpoint=checkpoints.melody)
+    lead = compose_melody(harmony, cues, seed=seed, checkpoint=checkpoints.melody, candidates=candidates)
     begin("accompaniment")
-    accompaniment = compose_accompaniment(lead, cues, seed=seed, checkpoint=checkpoints.accompaniment)
+    accompaniment = compose_accompaniment(
+        lead, cues, seed=seed, checkpoint=checkpoints.accompaniment, candidates=candidates
+    )
     begin("orchestra")
     score = orchestrate(lead, accompaniment, cues)
-    return replace(score, provenance={**provenance(cues, seed), **digests})
+    origin = {**provenance(cues, seed), "candidates": str(candidates), **digests}
+    return replace(score, provenance=origin)
 
 
 def provenance(cues: CueSheet, seed: int) -> dict[str, str]:

@@ -34,7 +34,7 @@ def compose_chords(
 
 
 def compose_melody(
-    harmony: Harmony, cues: CueSheet, *, seed: int, checkpoint: Path | None = None
+    harmony: Harmony, cues: CueSheet, *, seed: int, checkpoint: Path | None = None, candidates: int = 1
 ) -> LeadSheet:
     notes = [
         Note(
@@ -51,7 +51,7 @@ def compose_melody(
 
 
 def compose_accompaniment(
-    lead: LeadSheet, cues: CueSheet, *, seed: int, checkpoint: Path | None = None
+    lead: LeadSheet, cues: CueSheet, *, seed: int, checkpoint: Path | None = None, candidates: int = 1
 ) -> tuple[Note, ...]:
     return tuple(
         Note(span.onset_beats, span.duration_beats, 48 + pitch_class, 64)

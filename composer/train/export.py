@@ -14,7 +14,14 @@ from pathlib import Path
 
 import numpy as np
 
-from composer.models.checkpoint import save_checkpoint
+from composer.habits import (
+    ACCOMPANIMENT_HABITS,
+    LEAST_DEVIATION,
+    MELODY_HABITS,
+    accompaniment_habits,
+    melody_habits,
+)
+from composer.models.checkpoint import Habits, save_checkpoint
 from composer.models.decoder import Decoder
 from composer.train import chords as train_chords
 from composer.train import loop
@@ -23,7 +30,7 @@ from composer.train.examples import Example
 from composer.train.pictures import paint_palettes
 from composer.train.pieces import STAGES, Network, bare, compare, piece_of, write_pieces
 from composer.train.song import songs_to_compare
-from composer.train.songs import frame_of
+from composer.train.songs import frame_of, plan_of
 from composer.train.tune import read_draws
 
 SPLIT = "works whose number ends in 0 are held out, those in 5 are for tuning, the rest is for training"
@@ -93,9 +100,29 @@ def main() -> None:
         plan = loop.Plan(**loop.read_run(args.runs / stage)["plan"])
         card = make_card(stage, data, plan, progress, nats_of(stage, decoder, args.songs, plan, args.seed))
         card["pieces against the held-out songs"] = pieces
-        save_checkpoint(decoder, draws[stage], args.output / f"{stage}-{args.name}.safetensors", card)
+        weights = args.output / f"{stage}-{args.name}.safetensors"
+        save_checkpoint(decoder, draws[stage], weights, card, habits_of(stage, args.songs))
         print(stage, json.dumps(card["held-out nats"]))
     print(json.dumps(pieces, indent=1))
+
+
+def habits_of(stage: str, songs: Path) -> Habits:
+    """The habits of the tuning songs, by which `composer.habits` chooses among candidates."""
+    if stage == "chords":
+        return ((), ())
+    rows = []
+    for song in songs_to_compare(songs, "tuning"):
+        piece = piece_of(song)
+        if stage == "melody":
+            rows.append(melody_habits(piece.frame, piece.chords, piece.melody))
+        else:
+            rows.append(
+                accompaniment_habits(piece.frame, piece.chords, plan_of(song, 1), piece.accompaniment)
+            )
+    names = MELODY_HABITS if stage == "melody" else ACCOMPANIMENT_HABITS
+    least = np.array([LEAST_DEVIATION.get(name, 1e-3) for name in names])
+    mean, deviation = np.mean(rows, 0), np.maximum(np.std(rows, 0), least)
+    return tuple(mean.round(4).tolist()), tuple(deviation.round(4).tolist())
 
 
 def nats_of(stage: str, decoder: Decoder, songs: Path, plan: loop.Plan, seed: int) -> list[float]:
