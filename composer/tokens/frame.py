@@ -43,7 +43,9 @@ FRAME_CONDITIONS = {
     "cadence": len(CADENCES),
 }
 # What classifier-free guidance strengthens: the plan's names stand in `composer.tokens.notes`.
-GUIDED = ("valence", "arousal", "style", "cadence", "notes", "velocity", "register", "melody_notes", "countdown")
+GUIDED = (
+    "mode", "valence", "arousal", "style", "cadence", "notes", "velocity", "register", "melody_notes", "countdown",
+)  # fmt: skip
 CHORD_CONDITIONS = {"chord": CHORDS, "next_chord": CHORDS}
 
 

@@ -16,7 +16,7 @@ from composer.train.songs import frame_of, plan_of, track
 START_SHARE = 0.3  # of the crops begin at the song's first bar
 PLAN_COLUMNS = range(len(FRAME_CONDITIONS) + len(CHORD_CONDITIONS), len(note_tokens.CONDITIONS))
 COUNTDOWN = len(note_tokens.CONDITIONS) - 1
-WITHHELD = ("bars_left", "progress", "tempo", "valence", "arousal", "style", "phrase_left", "cadence")
+WITHHELD = ("bars_left", "progress", "tempo", "mode", "valence", "arousal", "style", "phrase_left", "cadence")
 WITHHELD_SHARE = 0.15  # of the crops do without each of these
 UNGUIDED_SHARE = 0.1  # ... and without all that guidance may strengthen
 
