@@ -79,7 +79,9 @@ def compose(options: Namespace, console: Console) -> int:
         refuse_overwriting(options.output, options.source)
     check_wishes(options)
     check_device(options)
-    with Progress(console, {**SHARES, "midi": 0.2}) as progress, staged_file(options.output) as path:
+    sees_film = not options.free and not is_cue_sheet(options.source)
+    shares = {name: share for name, share in SHARES.items() if sees_film or name not in ("video", "spotting")}
+    with Progress(console, {**shares, "midi": 0.2}) as progress, staged_file(options.output) as path:
         features = None
         if options.free:
             cues = free_sheet(options, console)

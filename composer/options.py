@@ -7,8 +7,8 @@ Times are seconds of picture time (``12.48``) or minutes and seconds (``1:02.5``
 from __future__ import annotations
 
 import math
+import os
 import re
-import secrets
 from argparse import ArgumentTypeError
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,7 +116,7 @@ def seed_from(sha256: str) -> int:
 
 def any_seed() -> int:
     """A seed for music that has no input to draw one from."""
-    return secrets.randbelow(MAX_SEED + 1)
+    return int.from_bytes(os.urandom(4), "little") & MAX_SEED
 
 
 def is_cue_sheet(path: Path) -> bool:
