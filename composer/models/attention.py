@@ -1,11 +1,14 @@
 """Attention layers: gated linear attention with a recurrent state, and windowed softmax attention over bars.
 
 Gated linear attention (Yang et al., 2024; linear attention as RNN: Katharopoulos et al., 2020) with one
-data-dependent decay a head and step. `GatedLinearAttention.forward` computes whole sequences in chunks;
-`GatedLinearAttention.step` computes one position from a state of fixed size, so a token costs the same anywhere.
+data-dependent decay a head and step. `GatedLinearAttention.forward` computes whole sequences in chunks, by
+`attend_in_chunks` or by another function of the same form (`composer.models.backend`); `GatedLinearAttention.step`
+computes one position from a state of fixed size, so a token costs the same anywhere.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +19,47 @@ DECAY_TEMPERATURE = (
     16.0  # decay = sigmoid(x) ** (1 / 16): starts near 1, so a head remembers hundreds of steps
 )
 
+# query, key, value (b, heads, t, head width) and log_decay (b, heads, t) -> (b, heads, t, head width): at each step the
+# sum over all steps j up to it of (query . key[j]) value[j], decayed by the steps after j.
+Attend = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
+
+
+def attend_in_chunks(query: Tensor, key: Tensor, value: Tensor, log_decay: Tensor) -> Tensor:
+    """`Attend` in plain PyTorch: a masked product within chunks of `CHUNK` steps, a state between them."""
+    query, key, value, total = split_in_chunks(query, key, value, log_decay, CHUNK)
+    within = (total[..., :, None] - total[..., None, :]).masked_fill(
+        torch.ones(CHUNK, CHUNK, dtype=torch.bool, device=total.device).triu(1), float("-inf")
+    )
+    scores = (query @ key.transpose(-1, -2)) * within.exp().to(query.dtype)
+    attended = scores @ value + attend_before(query, key, value, total)
+    return attended.flatten(2, 3)[:, :, : log_decay.shape[2]]
+
+
+def split_in_chunks(
+    query: Tensor, key: Tensor, value: Tensor, log_decay: Tensor, chunk: int
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Sequences padded to whole chunks: (b, heads, chunks, chunk, head width) each, and the sum of the log decays from
+    the chunk's begin on, (b, heads, chunks, chunk)."""
+    padding = -log_decay.shape[2] % chunk
+    query, key, value = (
+        F.pad(part, (0, 0, 0, padding)).unflatten(2, (-1, chunk)) for part in (query, key, value)
+    )
+    return query, key, value, F.pad(log_decay, (0, padding)).unflatten(2, (-1, chunk)).cumsum(-1)
+
+
+def attend_before(query: Tensor, key: Tensor, value: Tensor, total: Tensor) -> Tensor:
+    """What each step sees of the chunks before its own, through the state: arguments from `split_in_chunks`, result
+    (b, heads, chunks, chunk, head width)."""
+    decayed_keys = key * (total[..., -1:] - total).exp().to(key.dtype)[..., None]
+    updates = (decayed_keys.transpose(-1, -2) @ value).float()  # (b, h, n, e, e)
+    chunk_decay = total[..., -1].exp()  # (b, h, n)
+    state = torch.zeros_like(updates[:, :, 0])
+    states = []
+    for i in range(updates.shape[2]):
+        states.append(state)
+        state = state * chunk_decay[:, :, i, None, None] + updates[:, :, i]
+    return (query * total.exp().to(query.dtype)[..., None]) @ torch.stack(states, 2).to(query.dtype)
+
 
 class GatedLinearAttention(nn.Module):
     """Causal linear attention: (batch, steps, width) -> (batch, steps, width)."""
@@ -24,6 +68,7 @@ class GatedLinearAttention(nn.Module):
         super().__init__()
         self.heads = heads
         self.head_width = width // heads
+        self.attend: Attend = attend_in_chunks
         self.project = nn.Linear(width, 4 * width + heads, bias=False)  # query, key, value, gate, decay
         self.decay_bias = nn.Parameter(torch.linspace(0.0, 6.0, heads))  # from short to long memory
         self.norm = nn.RMSNorm(self.head_width)
@@ -45,33 +90,9 @@ class GatedLinearAttention(nn.Module):
         return self.out(normed.transpose(1, 2).flatten(2) * F.silu(gate))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Whole sequences, in chunks of `CHUNK` steps."""
-        query, key, value, gate, log_decay = self._split(x)  # (b, h, t, e) and (b, h, t)
-        steps = x.shape[1]
-        padding = -steps % CHUNK
-        query, key, value = (F.pad(part, (0, 0, 0, padding)) for part in (query, key, value))
-        log_decay = F.pad(log_decay, (0, padding))
-        query, key, value = (
-            part.unflatten(2, (-1, CHUNK)) for part in (query, key, value)
-        )  # (b, h, n, c, e)
-        total = log_decay.unflatten(2, (-1, CHUNK)).cumsum(-1)  # (b, h, n, c)
-
-        within = (total[..., :, None] - total[..., None, :]).masked_fill(
-            torch.ones(CHUNK, CHUNK, dtype=torch.bool, device=x.device).triu(1), float("-inf")
-        )
-        scores = (query @ key.transpose(-1, -2)) * within.exp().to(query.dtype)
-        local = scores @ value
-
-        decayed_keys = key * (total[..., -1:] - total).exp().to(key.dtype)[..., None]
-        updates = (decayed_keys.transpose(-1, -2) @ value).float()  # (b, h, n, e, e)
-        chunk_decay = total[..., -1].exp()  # (b, h, n)
-        state = torch.zeros_like(updates[:, :, 0])
-        states = []
-        for i in range(updates.shape[2]):
-            states.append(state)
-            state = state * chunk_decay[:, :, i, None, None] + updates[:, :, i]
-        carried = (query * total.exp().to(query.dtype)[..., None]) @ torch.stack(states, 2).to(query.dtype)
-        return self._merge((local + carried).flatten(2, 3)[:, :, :steps], gate)
+        """Whole sequences."""
+        query, key, value, gate, log_decay = self._split(x)
+        return self._merge(self.attend(query, key, value, log_decay), gate)
 
     def initial_state(self, batch: int) -> Tensor:
         """Zeros (batch, heads, head_width, head_width) float32."""
