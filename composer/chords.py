@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from composer.form import Form, form_of
+from composer.habits import best_of, harmony_habits
 from composer.harmony_stage import (
     Bounds,
     HarmonyRequest,
@@ -44,17 +45,25 @@ LEADING_HOME = {
 
 
 def compose_chords(
-    cues: CueSheet, features: VideoFeatures | None, *, seed: int, checkpoint: Path | None = None
+    cues: CueSheet,
+    features: VideoFeatures | None,
+    *,
+    seed: int,
+    checkpoint: Path | None = None,
+    candidates: int = 1,
 ) -> Harmony:
-    """Write the harmony of a film and plan its bars. The music ends with a cadence on the tonic.
+    """Write the harmony of a film and plan its bars: the best of ``candidates`` by `composer.habits`. The music ends
+    with a cadence on the tonic.
 
     Deterministic for a seed on CPU. Raises NotInstalled or BadInput where the checkpoint cannot be used.
     """
     form = form_of(cues)
     network = load_checkpoint(checkpoint or CHECKPOINT)
     request = harmony_request(form, picture_of(features, cues.tempo_map))
-    [written] = write_harmony(network.decoder, [request], network.draws, [stream(seed, STAGE_SEED)])
-    return harmony_of(form, written)
+    streams = [stream(seed, STAGE_SEED, candidate) for candidate in range(candidates)]
+    written = write_harmony(network.decoder, [request] * candidates, network.draws, streams)
+    habits = [harmony_habits(form.frame, harmony.chords) for harmony in written]
+    return harmony_of(form, written[best_of(habits, *network.habits)])
 
 
 def harmony_request(form: Form, picture: Picture) -> HarmonyRequest:

@@ -11,11 +11,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from composer.analysis.keys import ALBRECHT_SHANAHAN_PROFILES
 from composer.tokens import grid
 from composer.tokens.frame import Frame
 from composer.tokens.notes import GridNotes, NotePlan
-from composer.tokens.vocabulary import CHORD_NONE, CHORDS, chord_of, chord_tones
+from composer.tokens.vocabulary import CHORD_NONE, CHORDS, chord_id, chord_of, chord_tones
 
+HARMONY_HABITS = ("doubt of the key", "tonic", "changes a bar", "chords of the key")
 MELODY_HABITS = (
     "chord tones on the beat",
     "mean interval",
@@ -31,10 +33,41 @@ ACCOMPANIMENT_HABITS = (
     "register error",
     "bass on the root",
 )
+HABITS = {"chords": HARMONY_HABITS, "melody": MELODY_HABITS, "accompaniment": ACCOMPANIMENT_HABITS}
 # The least that counts as a deviation: real music has no plan to miss.
 LEAST_DEVIATION = {"missing notes": 0.05, "velocity error": 1.0, "register error": 1.5}
+KEY_PROFILES = [np.roll(p, tonic) for p in ALBRECHT_SHANAHAN_PROFILES.values() for tonic in range(12)]
 LEAP = 7  # semitones, more than a fifth
 MEMORY_BARS = 4
+
+
+def harmony_habits(frame: Frame, chords: np.ndarray) -> np.ndarray:
+    """`HARMONY_HABITS`: by how much another key fits the chords better than the one asked for (correlations with
+    `KEY_PROFILES`), shares 0-1, and changes of chord a bar."""
+    minor = frame.minor[frame.bar_of_beat] == 1
+    known = chords != CHORD_NONE
+    if not known.any():
+        return np.zeros(len(HARMONY_HABITS))
+    doubts = []
+    for mode in (False, True):
+        here = known & (minor == mode)
+        if here.any():
+            doubts += [_doubt(chords[here], mode)] * int(here.sum())
+    tonic = np.where(minor, chord_id(9, "m"), chord_id(0, ""))
+    white = np.asarray(~chord_tones()[:, [1, 3, 6, 8, 10]].any(1))
+    dominants = np.isin(
+        chords, [chord_id(4, ""), chord_id(4, "7"), chord_id(8, "dim")]
+    )  # the leading note of A minor
+    changes = np.count_nonzero(np.diff(chords)) / len(frame.bar_beats)
+    at_home = white[chords] | (minor & dominants)
+    return np.array([np.mean(doubts), _share((chords == tonic)[known]), changes, _share(at_home[known])])
+
+
+def _doubt(chords: np.ndarray, minor: bool) -> float:
+    weights = chord_tones()[chords].sum(0) + np.bincount(_roots()[chords], minlength=12)
+    correlation = np.corrcoef(np.vstack([weights, *KEY_PROFILES]))[0, 1:]
+    asked = 12 + 9 if minor else 0
+    return float(np.delete(correlation, asked).max() - correlation[asked])
 
 
 def melody_habits(frame: Frame, chords: np.ndarray, melody: GridNotes) -> np.ndarray:

@@ -62,7 +62,7 @@ def compose(
     """Write the music of a cue sheet.
 
     ``features`` lets the chords listen to colour and meaning frame by frame; without them the cue sheet's
-    moods decide. Melody and accompaniment are the best of ``candidates`` (`composer.habits`). ``on_stage`` is called
+    moods decide. Each stage's work is the best of ``candidates`` (`composer.habits`). ``on_stage`` is called
     with each name of `STAGES` as it starts. The score ends with the picture, and the same arguments give the same
     score. Raises NotInstalled where a checkpoint is missing.
     """
@@ -75,7 +75,7 @@ def compose(
 
     checkpoints = checkpoints or Checkpoints.for_cues(cues)
     digests = checkpoints.digests()
-    harmony = compose_chords(cues, features, seed=seed, checkpoint=checkpoints.chords)
+    harmony = compose_chords(cues, features, seed=seed, checkpoint=checkpoints.chords, candidates=candidates)
     begin("melody")
     lead = compose_melody(harmony, cues, seed=seed, checkpoint=checkpoints.melody, candidates=candidates)
     begin("accompaniment")

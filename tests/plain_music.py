@@ -18,7 +18,12 @@ ROOTS = (0, 7, 9, 5)
 
 
 def compose_chords(
-    cues: CueSheet, features: VideoFeatures | None, *, seed: int, checkpoint: Path | None = None
+    cues: CueSheet,
+    features: VideoFeatures | None,
+    *,
+    seed: int,
+    checkpoint: Path | None = None,
+    candidates: int = 1,
 ) -> Harmony:
     starts = cues.tempo_map.bar_starts_beats
     ends = [*starts[1:-1], cues.tempo_map.end_beats]

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from composer.habits import ACCOMPANIMENT_HABITS, MELODY_HABITS, accompaniment_habits, best_of, melody_habits
+from composer.habits import (
+    ACCOMPANIMENT_HABITS,
+    HARMONY_HABITS,
+    MELODY_HABITS,
+    accompaniment_habits,
+    best_of,
+    harmony_habits,
+    melody_habits,
+)
 from composer.tokens.frame import Frame
 from composer.tokens.notes import GridNotes, NotePlan
+from composer.tokens.vocabulary import chord_id
 
 
 def make_frame(bars: int) -> Frame:
@@ -18,6 +29,24 @@ def make_frame(bars: int) -> Frame:
 
 
 C_MAJOR = np.zeros(8, np.int64)
+
+
+def test_harmony_habits_hear_the_key():
+    frame = make_frame(4)
+    home = np.array([chord_id(*c) for c in ((0, ""), (5, ""), (7, "7"), (0, ""))]).repeat(4)
+    away = np.array([chord_id(*c) for c in ((2, ""), (7, ""), (9, "7"), (2, ""))]).repeat(4)
+    at_home, not_at_home = (
+        dict(zip(HARMONY_HABITS, harmony_habits(frame, c), strict=True)) for c in (home, away)
+    )
+    assert at_home["doubt of the key"] < 0 < not_at_home["doubt of the key"]
+    assert at_home["tonic"] == pytest.approx(0.5)
+    assert at_home["changes a bar"] == pytest.approx(3 / 4)
+    assert at_home["chords of the key"] == pytest.approx(1.0)
+    assert not_at_home["chords of the key"] == pytest.approx(1 / 4)
+    minor = replace(frame, minor=np.ones(4, int))
+    cadence = np.array([chord_id(*c) for c in ((9, "m"), (2, "m"), (4, ""), (9, "m"))]).repeat(4)
+    assert dict(zip(HARMONY_HABITS, harmony_habits(minor, cadence), strict=True))["chords of the key"] == 1.0
+    assert harmony_habits(minor, cadence)[0] < harmony_habits(frame, cadence)[0]
 
 
 def test_melody_habits_count_what_is_there():

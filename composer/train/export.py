@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 
 from composer.habits import (
-    ACCOMPANIMENT_HABITS,
+    HABITS,
     LEAST_DEVIATION,
-    MELODY_HABITS,
     accompaniment_habits,
+    harmony_habits,
     melody_habits,
 )
 from composer.models.checkpoint import Habits, save_checkpoint
@@ -108,19 +108,18 @@ def main() -> None:
 
 def habits_of(stage: str, songs: Path) -> Habits:
     """The habits of the tuning songs, by which `composer.habits` chooses among candidates."""
-    if stage == "chords":
-        return ((), ())
     rows = []
     for song in songs_to_compare(songs, "tuning"):
         piece = piece_of(song)
-        if stage == "melody":
+        if stage == "chords":
+            rows.append(harmony_habits(piece.frame, piece.chords))
+        elif stage == "melody":
             rows.append(melody_habits(piece.frame, piece.chords, piece.melody))
         else:
             rows.append(
                 accompaniment_habits(piece.frame, piece.chords, plan_of(song, 1), piece.accompaniment)
             )
-    names = MELODY_HABITS if stage == "melody" else ACCOMPANIMENT_HABITS
-    least = np.array([LEAST_DEVIATION.get(name, 1e-3) for name in names])
+    least = np.array([LEAST_DEVIATION.get(name, 1e-3) for name in HABITS[stage]])
     mean, deviation = np.mean(rows, 0), np.maximum(np.std(rows, 0), least)
     return tuple(mean.round(4).tolist()), tuple(deviation.round(4).tolist())
 

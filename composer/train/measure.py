@@ -21,10 +21,12 @@ from pathlib import Path
 import numpy as np
 
 from composer import accompaniment, chords, melody
+from composer.analysis.keys import local_keys
 from composer.analysis.mood import clip_mood
 from composer.form import Form, form_of
 from composer.free import FreeWishes, free_cues
-from composer.harmony_stage import WrittenHarmony, write_harmony
+from composer.habits import best_of, harmony_habits
+from composer.harmony_stage import HarmonyRequest, WrittenHarmony, write_harmony
 from composer.metrics import controls as adherence
 from composer.metrics.novelty import KnownMelodies, longest_shared_run, melody_symbols, sharing_rate
 from composer.models.checkpoint import load_checkpoint
@@ -63,7 +65,7 @@ BAR_REGISTER = (48, 72)
 def shipped(name: str) -> dict[str, Network]:
     """The networks of a set."""
     found = {stage: load_checkpoint(FOLDER / f"{stage}-{name}.safetensors") for stage in STAGES}
-    return {stage: Network(loaded.decoder, loaded.draws) for stage, loaded in found.items()}
+    return {stage: Network(loaded.decoder, loaded.draws, loaded.habits) for stage, loaded in found.items()}
 
 
 def table(songs: Path, name: str, count: int, seed: int) -> dict:
@@ -151,6 +153,14 @@ def _controls_batch(networks: dict[str, Network], numbers: Sequence[int], seed: 
     ]
 
 
+def choose_harmony(
+    network: Network, request: HarmonyRequest, streams: Sequence[np.random.Generator]
+) -> WrittenHarmony:
+    """The best of several harmonies, as `composer.chords.compose_chords` chooses it."""
+    written = write_harmony(network.decoder, [request] * len(streams), network.draws, streams)
+    return written[best_of([harmony_habits(request.frame, each.chords) for each in written], *network.habits)]
+
+
 def _bars_obtained(form: Form, plan: NotePlan, notes: GridNotes) -> dict:
     bars = len(form.sections)
     bar = form.frame.bar_of_beat[notes.beat]
@@ -170,27 +180,23 @@ def _bars_obtained(form: Form, plan: NotePlan, notes: GridNotes) -> dict:
 
 def _piece_obtained(cues: CueSheet, form: Form, harmony: WrittenHarmony, notes: Sequence[Note]) -> dict:
     first = Key.parse(cues.sections[0].key)
-    inside = [note for note in notes if note.onset_beats < _end_of_first(form, cues)]
-    weights = np.bincount(
-        [note.pitch % 12 for note in inside], weights=[note.duration_beats for note in inside], minlength=12
-    )
-    heard = estimate_key(weights)
+    bars = [i for i, section in enumerate(form.sections) if section.key == cues.sections[0].key]
+    weights = np.zeros((len(form.sections), 12))
+    for note in notes:
+        weights[cues.tempo_map.bar_at(note.onset_beats), note.pitch % 12] += note.duration_beats
+    keys = local_keys(weights[bars])
+    heard = max(keys, key=keys.count)
+    krumhansl = estimate_key(weights[bars].sum(0))
     last = Key(9, "minor") if form.frame.minor[-1] else Key(0)
     return {
         "mode": heard.mode == first.mode,
         "key": heard == first,
+        "mode by Krumhansl and Kessler": krumhansl.mode == first.mode,
         "tonic": adherence.ends_on_tonic(harmony.chords, last),
         "metre": all(f"{b.numerator}/{b.denominator}" == cues.sections[0].metre for b in cues.tempo_map.bars),
         "tempo": all(abs(b.bpm / cues.sections[0].tempo_bpm - 1) < 1e-5 for b in cues.tempo_map.bars),
         "mood": _quadrant_found(cues, notes),
     }
-
-
-def _end_of_first(form: Form, cues: CueSheet) -> float:
-    """Where the sections in the first section's key end, in quarter notes."""
-    key = cues.sections[0].key
-    other = [i for i, section in enumerate(form.sections) if section.key != key]
-    return float(form.beat_onsets[form.frame.first_beats[other[0]]]) if other else float(form.beat_ends[-1])
 
 
 def _quadrant_found(cues: CueSheet, notes: Sequence[Note]) -> bool:
@@ -230,7 +236,16 @@ def controls(name: str, count: int, seed: int) -> dict:
     }
     shares = {
         control: float(np.mean([piece[control] for piece in found]))
-        for control in ("mode", "key", "metre", "tempo", "tonic", "mood", "orchestrated")
+        for control in (
+            "mode",
+            "key",
+            "mode by Krumhansl and Kessler",
+            "metre",
+            "tempo",
+            "tonic",
+            "mood",
+            "orchestrated",
+        )
     }
     return {
         "pieces": count,

@@ -18,6 +18,7 @@ from composer import accompaniment, melody
 from composer.harmony_stage import HarmonyRequest, WrittenHarmony, unbound, write_harmony
 from composer.metrics import symbolic
 from composer.metrics.harmony import chord_tone_note_share, chord_tone_time_share
+from composer.models.checkpoint import Habits
 from composer.models.decoder import Decoder
 from composer.models.sampling import Draw, stream
 from composer.note_stage import Request, write_notes
@@ -63,10 +64,11 @@ def no_picture(frame: Frame) -> Picture:
 
 @dataclass(frozen=True)
 class Network:
-    """A trained stage and how it is to be drawn from."""
+    """A trained stage, how it is to be drawn from, and the habits of the music it learnt from."""
 
     decoder: Decoder
     draws: tuple[Draw, ...]
+    habits: Habits = ((), ())
 
 
 def write_pieces(networks: dict[str, Network], frames: Sequence[Frame], seed: int) -> list[Piece]:
