@@ -109,6 +109,11 @@ def mood_bin(value: np.ndarray) -> np.ndarray:
     return np.where(np.isnan(value), -1, bins)
 
 
+def mood_middle(bins: np.ndarray) -> np.ndarray:
+    """The middle of each bin of `mood_bin`, -1..1; 0 for -1, "not given"."""
+    return np.where(bins < 0, 0.0, (np.asarray(bins) + 0.5) / MOOD_BINS * 2 - 1)
+
+
 def chord_conditions(chords: np.ndarray) -> np.ndarray:
     """The chord of every beat and the next different one: (beats,) ids -> (beats, 2), `CHORD_CONDITIONS`."""
     following = np.array(chords)

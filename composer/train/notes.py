@@ -13,6 +13,7 @@ from composer.tokens import notes as note_tokens
 from composer.train import loop
 from composer.train.examples import Example, note_example, withhold, withhold_plan
 from composer.train.song import load_songs, split_of
+from composer.train.songs import track_has_notes
 
 STAGES = ("melody", "accompaniment")
 CONFIG = DecoderConfig(
@@ -28,7 +29,7 @@ def examples(songs: Path, stage: str) -> dict[str, list[Example]]:
     """Whole songs of every split, for a stage: those that have its track."""
     found: dict[str, list[Example]] = {"training": [], "tuning": [], "held-out": []}
     for song in load_songs(songs):
-        if not (song.notes[:, 2] == STAGES.index(stage)).any():  # a lead sheet has no accompaniment
+        if not track_has_notes(song, STAGES.index(stage)):
             continue
         found[split_of(song.number)].append(note_example(song, STAGES.index(stage)))
     return found

@@ -17,6 +17,11 @@ def track(song: Song, index: int) -> GridNotes:
     return GridNotes(rows[:, 0], rows[:, 1], rows[:, 3], rows[:, 4], rows[:, 5])
 
 
+def track_has_notes(song: Song, index: int) -> bool:
+    """Whether a song has melody (0) or accompaniment (1): a lead sheet has no accompaniment."""
+    return bool((song.notes[:, 2] == index).any())
+
+
 def frame_of(song: Song) -> Frame:
     """The frame of a song, with its mood measured in windows of eight bars (`composer.analysis.mood`)."""
     bars = len(song.bar_beats)
@@ -42,7 +47,7 @@ def frame_of(song: Song) -> Frame:
         bpm=song.bpm.astype(np.float64),
         minor=np.full(bars, int(song.minor)),
         valence=mood.valence,
-        arousal=mood.arousal,
+        arousal=mood.arousal if track_has_notes(song, 1) else np.full(bars, np.nan),  # a tune alone is never busy
         style=np.full(bars, song.style),
         phrase_left=song.phrase_left.astype(np.int64),
         cadence=song.cadence.astype(np.int64),
