@@ -11,7 +11,7 @@ import numpy as np
 
 from composer.models.decoder import DecoderConfig
 from composer.tokens import harmony as tokens
-from composer.tokens.frame import BARS_LEFT, MOOD_BINS
+from composer.tokens.frame import BARS_LEFT, mood_middle
 from composer.tokens.picture import COLOR_WIDTH, SEMANTIC_WIDTH
 from composer.train import loop
 from composer.train.examples import Example, withhold
@@ -67,8 +67,7 @@ def with_picture(part: Example, rng: np.random.Generator, palettes: Palettes) ->
     names = list(tokens.CONDITIONS)
     first_of_bar = np.flatnonzero(np.append(True, np.diff(part.bars) > 0))
     valence, arousal = (
-        (part.conditions[first_of_bar, names.index(name)] - 0.5) / MOOD_BINS * 2 - 1
-        for name in ("valence", "arousal")
+        mood_middle(part.conditions[first_of_bar, names.index(name)] - 1) for name in ("valence", "arousal")
     )
     picture = draw_picture(valence, arousal, palettes, rng)
     bars = part.bars[first_of_bar]
