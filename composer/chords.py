@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from composer.form import Form, form_of
-from composer.habits import best_of, harmony_habits
+from composer.habits import best_harmony, harmony_habits
 from composer.harmony_stage import (
     Bounds,
     HarmonyRequest,
@@ -63,7 +63,7 @@ def compose_chords(
     streams = [stream(seed, STAGE_SEED, candidate) for candidate in range(candidates)]
     written = write_harmony(network.decoder, [request] * candidates, network.draws, streams)
     habits = [harmony_habits(form.frame, harmony.chords) for harmony in written]
-    return harmony_of(form, written[best_of(habits, *network.habits)])
+    return harmony_of(form, written[best_harmony(habits, *network.habits)])
 
 
 def harmony_request(form: Form, picture: Picture) -> HarmonyRequest:

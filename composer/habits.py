@@ -119,6 +119,16 @@ def best_of(candidates: Sequence[np.ndarray], mean: Sequence[float], deviation: 
     return int((away**2).mean(1).argmin())
 
 
+def best_harmony(candidates: Sequence[np.ndarray], mean: Sequence[float], deviation: Sequence[float]) -> int:
+    """As `best_of`, among the candidates that are as clear in their key as real music is; the clearest where none
+    is."""
+    doubts = np.array([candidate[0] for candidate in candidates])
+    if len(candidates) == 1 or doubts.min() > mean[0]:
+        return int(doubts.argmin())
+    clear = np.flatnonzero(doubts <= mean[0])
+    return int(clear[best_of([candidates[i][1:] for i in clear], mean[1:], deviation[1:])])
+
+
 def _rhythm_taken_up(frame: Frame, melody: GridNotes) -> float:
     """Share of bars with melody whose rhythm is that of one of the `MEMORY_BARS` before."""
     place = (melody.beat - frame.first_beats[frame.bar_of_beat[melody.beat]]) * len(

@@ -12,6 +12,7 @@ from composer.habits import (
     HARMONY_HABITS,
     MELODY_HABITS,
     accompaniment_habits,
+    best_harmony,
     best_of,
     harmony_habits,
     melody_habits,
@@ -76,6 +77,13 @@ def test_the_nearest_to_the_mean_is_chosen():
     candidates = [np.array([0.0, 9.0]), np.array([0.9, 2.2]), np.array([5.0, 2.0])]
     assert best_of(candidates, [1.0, 2.0], [0.5, 1.0]) == 1
     assert best_of(candidates[:1], [], []) == 0
+
+
+def test_a_harmony_clear_in_its_key_goes_before_an_ordinary_one():
+    mean, deviation = [-0.1, 0.3], [0.1, 0.1]
+    candidates = [np.array([0.2, 0.3]), np.array([-0.3, 0.6]), np.array([-0.2, 0.35])]
+    assert best_harmony(candidates, mean, deviation) == 2
+    assert best_harmony([np.array([0.2, 0.3]), np.array([0.1, 0.9])], mean, deviation) == 1
 
 
 def test_silence_has_habits_too():

@@ -25,7 +25,7 @@ from composer.analysis.keys import local_keys
 from composer.analysis.mood import clip_mood
 from composer.form import Form, form_of
 from composer.free import FreeWishes, free_cues
-from composer.habits import best_of, harmony_habits
+from composer.habits import best_harmony, harmony_habits
 from composer.harmony_stage import HarmonyRequest, WrittenHarmony, write_harmony
 from composer.metrics import controls as adherence
 from composer.metrics.novelty import KnownMelodies, longest_shared_run, melody_symbols, sharing_rate
@@ -158,7 +158,7 @@ def choose_harmony(
 ) -> WrittenHarmony:
     """The best of several harmonies, as `composer.chords.compose_chords` chooses it."""
     written = write_harmony(network.decoder, [request] * len(streams), network.draws, streams)
-    return written[best_of([harmony_habits(request.frame, each.chords) for each in written], *network.habits)]
+    return written[best_harmony([harmony_habits(request.frame, each.chords) for each in written], *network.habits)]
 
 
 def _bars_obtained(form: Form, plan: NotePlan, notes: GridNotes) -> dict:
