@@ -118,9 +118,10 @@ def _controls_batch(networks: dict[str, Network], numbers: Sequence[int], seed: 
     forms = [form_of(cues) for cues in sheets]
     network = networks["chords"]
     requests = [chords.harmony_request(form, no_picture(form.frame)) for form in forms]
-    harmonies = write_harmony(
-        network.decoder, requests, network.draws, [stream(seed, 11, i) for i in numbers]
-    )
+    harmonies = [
+        choose_harmony(network, request, [stream(seed, 11, i, candidate) for candidate in range(CANDIDATES)])
+        for i, request in zip(numbers, requests, strict=True)
+    ]
     network = networks["melody"]
     leads = [chords.harmony_of(form, harmony) for form, harmony in zip(forms, harmonies, strict=True)]
     tune_requests = [melody.melody_request(form, harmony) for form, harmony in zip(forms, leads, strict=True)]
