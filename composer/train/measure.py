@@ -34,7 +34,7 @@ from composer.models.sampling import stream
 from composer.music import LeadSheet, Note
 from composer.note_stage import write_notes
 from composer.orchestrate import orchestrate
-from composer.pipeline import FOLDER
+from composer.pipeline import CANDIDATES, FOLDER
 from composer.spotting.cues import CueSheet
 from composer.theory import Key, estimate_key
 from composer.tokens import grid
