@@ -126,7 +126,7 @@ def best_harmony(candidates: Sequence[np.ndarray], mean: Sequence[float], deviat
     if len(candidates) == 1 or doubts.min() > mean[0]:
         return int(doubts.argmin())
     clear = np.flatnonzero(doubts <= mean[0])
-    return int(clear[best_of([candidates[i][1:] for i in clear], mean[1:], deviation[1:])])
+    return int(clear[best_of([candidates[i][1:] for i in clear.tolist()], mean[1:], deviation[1:])])
 
 
 def _rhythm_taken_up(frame: Frame, melody: GridNotes) -> float:
