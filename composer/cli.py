@@ -16,6 +16,7 @@ from composer import __version__, interrupt
 from composer.errors import FrameScoreError, OutOfResources
 from composer.options import (
     parse_bars,
+    parse_candidates,
     parse_hit,
     parse_level,
     parse_metre,
@@ -166,6 +167,14 @@ def make_parser() -> argparse.ArgumentParser:
     )
     group.add_argument("--metre", type=parse_metre, metavar="3/4", help="one metre for the whole film")
 
+    composing = argparse.ArgumentParser(add_help=False)
+    composing.add_argument(
+        "--best-of",
+        type=parse_candidates,
+        metavar="N",
+        help="write each part N times, keep the best; default 4",
+    )
+
     sound = argparse.ArgumentParser(add_help=False)
     group = sound.add_argument_group("sound")
     group.add_argument(
@@ -187,7 +196,12 @@ def make_parser() -> argparse.ArgumentParser:
         return commands.add_parser(name, help=summary, description=summary, parents=[*parents, everywhere])
 
     command = add(
-        "score", "everything: cue sheet, MIDI, MusicXML, sound, film, report", seeing, wishes, sound
+        "score",
+        "everything: cue sheet, MIDI, MusicXML, sound, film, report",
+        seeing,
+        wishes,
+        composing,
+        sound,
     )
     command.add_argument("video", type=Path, metavar="VIDEO")
     add_output(command, "OUTDIR", "folder for all outputs")
@@ -202,7 +216,8 @@ def make_parser() -> argparse.ArgumentParser:
     command.add_argument("video", type=Path, metavar="VIDEO")
     add_output(command, "cues.yaml")
 
-    command = add("compose", "an editable MIDI score from a video, a cue sheet or nothing", seeing, wishes)
+    summary = "an editable MIDI score from a video, a cue sheet or nothing"
+    command = add("compose", summary, seeing, wishes, composing)
     command.add_argument("source", type=Path, nargs="?", metavar="VIDEO|cues.yaml")
     add_output(command, "score.mid")
     command.add_argument("--musicxml", type=Path, metavar="FILE", help="write MusicXML as well")

@@ -72,6 +72,7 @@ def compose(options: Namespace, console: Console) -> int:
     for.
     """
     from composer.midi import write_midi
+    from composer.pipeline import CANDIDATES
     from composer.pipeline import compose as compose_score
 
     check_source(options)
@@ -91,7 +92,8 @@ def compose(options: Namespace, console: Console) -> int:
             options.video = options.source
             features = watch(options, progress, console)
             cues = spot_film(options, features, progress, console)
-        score = compose_score(cues, features, seed=cues.seed, on_stage=progress.begin)
+        candidates = options.best_of or CANDIDATES
+        score = compose_score(cues, features, seed=cues.seed, candidates=candidates, on_stage=progress.begin)
         progress.begin("midi")
         write_midi(score, path)
         if options.musicxml is not None:

@@ -18,6 +18,7 @@ from composer.errors import FrameScoreError
 MAX_SEED = 2**31 - 1
 MIN_TEMPO_BPM, MAX_TEMPO_BPM = 40.0, 240.0
 MAX_LABEL_CHARACTERS = 60
+MAX_CANDIDATES = 64
 MAX_BARS = 2000
 TIME_PATTERN = re.compile(r"(?:(?:(\d{1,2}):)?(\d{1,3}):)?(\d{1,6}(?:\.\d{0,9})?)")
 CUE_SHEET_SUFFIXES = (".yaml", ".yml")
@@ -86,6 +87,13 @@ def parse_bars(text: str) -> int:
     """A number of bars. Raises ArgumentTypeError."""
     if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:20]) <= MAX_BARS:
         raise ArgumentTypeError(f"a piece has 1 to {MAX_BARS} bars, not {text!r}")
+    return int(text)
+
+
+def parse_candidates(text: str) -> int:
+    """A number of candidates. Raises ArgumentTypeError."""
+    if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:20]) <= MAX_CANDIDATES:
+        raise ArgumentTypeError(f"the best is chosen of 1 to {MAX_CANDIDATES}, not {text!r}")
     return int(text)
 
 

@@ -38,7 +38,7 @@ def score(options: Namespace, console: Console) -> int:
         with Progress(console, shares) as progress:
             features = commands.watch(options, progress, console)
             cues = commands.spot_film(options, features, progress, console)
-            piece = write_music(cues, features, folder, progress)
+            piece = write_music(options, cues, features, folder, progress)
             rendering = write_sound(options, soundfont, features.duration_s, folder, progress)
             film_warnings = write_film(options, folder, progress)
         for warning in (*rendering.warnings, *film_warnings):
@@ -50,15 +50,18 @@ def score(options: Namespace, console: Console) -> int:
     return 0
 
 
-def write_music(cues: CueSheet, features: VideoFeatures, folder: Path, progress: Progress) -> Score:
+def write_music(
+    options: Namespace, cues: CueSheet, features: VideoFeatures, folder: Path, progress: Progress
+) -> Score:
     """Compose; write the cue sheet, the MIDI file and the MusicXML file."""
     from composer.midi import write_midi
     from composer.musicxml import write_musicxml
-    from composer.pipeline import compose
+    from composer.pipeline import CANDIDATES, compose
     from composer.spotting.cues_io import write_cues
 
     write_cues(cues, folder / CUES_NAME)
-    piece = compose(cues, features, seed=cues.seed, on_stage=progress.begin)
+    candidates = options.best_of or CANDIDATES
+    piece = compose(cues, features, seed=cues.seed, candidates=candidates, on_stage=progress.begin)
     progress.begin("midi")
     write_midi(piece, folder / MIDI_NAME)
     progress.begin("musicxml")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import plain_music
@@ -47,7 +48,7 @@ def test_the_same_seed_gives_the_same_music_and_another_seed_does_not(plain: Pat
 
 def test_provenance_names_version_seed_film_and_networks(plain: Path) -> None:
     score = compose(make_cues(), None, seed=3)
-    networks = {name: sha256_of(plain / name) for name in ("chords.safetensors", "melody.safetensors")}
+    networks = {name: sha256_of(plain / name) for name in ("chords-open.safetensors", "melody-open.safetensors")}
     expected = {
         "framescore": __version__,
         "seed": "3",
@@ -58,9 +59,16 @@ def test_provenance_names_version_seed_film_and_networks(plain: Path) -> None:
     assert expected.items() <= score.provenance.items()
 
 
+def test_pop_is_written_by_the_networks_that_learnt_from_pop(plain: Path) -> None:
+    cues = make_cues()
+    pop = replace(cues, sections=tuple(replace(section, style="pop") for section in cues.sections))
+    assert "melody-pop909.safetensors" in compose(pop, None, seed=3).provenance
+    assert Checkpoints.for_cues(cues) == Checkpoints.shipped("open")
+
+
 def test_a_missing_network_is_named_with_its_remedy(plain: Path) -> None:
     missing = Checkpoints(
-        plain / "chords.safetensors", plain / "gone.safetensors", plain / "gone.safetensors"
+        plain / "chords-open.safetensors", plain / "gone.safetensors", plain / "gone.safetensors"
     )
     with pytest.raises(NotInstalled, match=r"gone\.safetensors: .*run `"):
         compose(make_cues(), None, seed=3, checkpoints=missing)
