@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
+
 import numpy as np
 import pytest
 import torch
@@ -114,8 +116,11 @@ def test_given_bars_are_kept_and_the_rest_obeys_the_plan():
         form.frame, np.zeros(16, np.int64), plan, None, {}, lambda bar, notes: fixed if bar == 1 else None
     )
     sampling = Sampling(draws=(Draw(0.9, guidance=1.0),) * 4)
-    together = write_notes(Decoder(config).eval(), [request] * 3, sampling, [stream(1, i) for i in range(3)])
-    for found in together:
+    decoder = Decoder(config).eval()
+    together = write_notes(decoder, [request] * 3, sampling, [stream(1, i) for i in range(3)])
+    for index, found in enumerate(together):
+        [alone] = write_notes(decoder, [request], sampling, [stream(1, index)])
+        assert all(np.array_equal(a, b) for a, b in zip(astuple(found), astuple(alone), strict=True))
         inside = (found.beat >= 4) & (found.beat < 8)
         for name in ("beat", "sub", "pitch", "duration", "velocity"):
             assert getattr(found, name)[inside].tolist() == getattr(fixed, name).tolist()

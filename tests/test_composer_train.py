@@ -14,9 +14,11 @@ import torch
 from composer.metrics import symbolic
 from composer.models.checkpoint import load_checkpoint
 from composer.tokens import notes as note_tokens
-from composer.train import chords, data, export, loop, notes
-from composer.train.examples import collate, crop, note_example
-from composer.train.songs import frame_of, measured_arousal, plan_of, track
+from composer.train import chords, export, loop, notes, tune
+from composer.train.corpora.pop909 import read_song
+from composer.train.examples import collate, crop, note_example, withhold
+from composer.train.song import Song, load_songs, save_songs, split_of
+from composer.train.songs import frame_of, plan_of, track
 
 BEAT_S = 0.5
 
@@ -37,24 +39,35 @@ def midi_bytes(bars: int, root: int) -> bytes:
     return buffer.getvalue()
 
 
-def make_song(number: int, bars: int = 8, root: int = 2) -> data.Song:
+def make_song(number: int, bars: int = 8, root: int = 2) -> Song:
     """A song in D major on 4/4 bars, with a pick-up of two beats before."""
     beats = "\n".join(f"{i * BEAT_S} 0.0 {float(i % 4 == 2)}" for i in range(4 * bars))
     letters = {2: "D:maj", 0: "C:maj"}
     labels = f"0.0\t{bars * 2.0}\t{letters[root]}"
-    return data.read_song(number, midi_bytes(bars, root), beats, labels)
+    [song] = read_song(number, midi_bytes(bars, root), beats, labels).songs
+    return song
 
 
 @pytest.fixture
 def songs(tmp_path):
     path = tmp_path / "songs.npz"
-    data.save_songs([make_song(number, bars=6 + number % 3) for number in range(1, 21)], path)
+    save_songs([make_song(number, bars=16 + number % 3) for number in range(1, 21)], path)
+    about = {
+        "title": "made",
+        "licence": "MIT",
+        "source": "here",
+        "sha256": "0",
+        "works": 20,
+        "songs": 20,
+        "notes": 1,
+    }
+    path.with_suffix(".json").write_text(json.dumps({"collections": [about]}))
     return path
 
 
 def test_a_song_is_moved_to_c_major_on_its_grid():
     song = make_song(7)
-    assert song.meta.tolist() == [7, 0, -2]
+    assert song.meta.tolist() == [7, 0, -2, 0, 0]
     assert song.bar_beats.tolist() == [2, *[4] * 7, 2]
     assert song.bpm == pytest.approx(120, abs=1e-3)
     assert set(song.chords.tolist()) == {0}
@@ -64,24 +77,28 @@ def test_a_song_is_moved_to_c_major_on_its_grid():
 
 
 def test_songs_survive_saving(songs):
-    loaded = data.load_songs(songs)
+    loaded = load_songs(songs)
     assert len(loaded) == 20
-    again = make_song(5, bars=6 + 5 % 3)
-    for name in ("notes", "chords", "bar_beats", "bpm", "meta"):
+    again = make_song(5, bars=16 + 5 % 3)
+    for name in ("notes", "chords", "bar_beats", "compound", "bpm", "phrase_left", "cadence", "meta"):
         assert np.array_equal(getattr(loaded[4], name), getattr(again, name)), name
 
 
 def test_splits_follow_the_songs_number():
-    assert [data.split_of(n) for n in (10, 25, 31, 900, 909)] == [
+    assert [split_of(n) for n in (10, 25, 31, 900, 909)] == [
         "held-out", "tuning", "training", "held-out", "training",
     ]  # fmt: skip
 
 
-def test_faster_louder_denser_is_more_aroused():
-    calm = measured_arousal(np.array([2.0]), np.array([50.0]), np.array([60.0]))
-    wild = measured_arousal(np.array([14.0]), np.array([100.0]), np.array([130.0]))
-    assert -1 <= calm[0] < -0.8
-    assert 0.8 < wild[0] <= 1
+def test_conditions_are_withheld_alone_and_together():
+    names = list(note_tokens.CONDITIONS)
+    rng = np.random.default_rng(0)
+    given = np.stack([withhold(np.ones((1, len(names)), int), names, rng)[0] for _ in range(2000)])
+    kept = dict(zip(names, given.mean(0), strict=True))
+    assert kept["chord"] == kept["bar_beats"] == 1
+    assert 0.80 < kept["bars_left"] < 0.90
+    assert 0.72 < kept["valence"] < 0.81
+    assert 0.87 < kept["notes"] < 0.93
 
 
 def test_plans_count_what_is_there():
@@ -134,15 +151,29 @@ def test_a_tiny_run_learns_resumes_and_exports(songs, tmp_path, monkeypatch, cap
     assert int(rows[-1][1]) > int(first[-1][1])
     assert tuning[-1] < tuning[0]
 
-    monkeypatch.setattr(
-        sys, "argv", ["export", str(songs), "--runs", str(runs), "-o", str(tmp_path / "out"), "--pieces", "2"]
-    )
-    export.main()
-    for stage, weights in export.WEIGHTS.items():
-        loaded = load_checkpoint(tmp_path / "out" / weights.name)
+    def call(main, *words: str) -> None:
+        monkeypatch.setattr(
+            sys, "argv", ["command", str(songs), "--runs", str(runs), "--pieces", "2", *words]
+        )
+        main()
+
+    call(tune.main, "--rounds", "1")
+    assert set(tune.read_draws(runs)) == set(export.STAGES)
+    call(export.main, "-o", str(tmp_path / "out"), "--name", "made")
+    for stage in export.STAGES:
+        loaded = load_checkpoint(tmp_path / "out" / f"{stage}-made.safetensors")
         assert loaded.card["stage"] == stage
-        assert loaded.card["data"]["licence"] == "MIT"
-        assert json.dumps(loaded.card["pieces"]["statistics"]["SC"])
+        assert loaded.card["data"]["collections"][0]["licence"] == "MIT"
+        assert "SC" in loaded.card["pieces against the held-out songs"]["statistics"]
+        assert len(loaded.habits[0]) == len(loaded.habits[1]) > 0
+
+
+def test_too_many_pitches_narrow_the_nucleus_and_too_few_widen_it():
+    start = tune.Nuclei(pitch=0.9, plan=0.9, place=0.9)
+    level = dict.fromkeys(("SC", "PE", "PCE", "EBR", "IOI"), 0.0)
+    assert tune.moved(start, level) == start
+    assert tune.moved(start, {**level, "PE": 1.0, "PCE": 1.0, "SC": -1.0}).pitch < 0.9
+    assert tune.moved(start, {**level, "PE": -1.0, "PCE": -1.0, "SC": 1.0}).pitch > 0.9
 
 
 def test_learning_rate_warms_up_and_falls():
