@@ -7,7 +7,7 @@
     score = composer.compose(cues, features, seed=1)
     composer.write_midi(score, Path("score.mid"))
 
-A name is imported when it is first asked for (PEP 562), so importing this package costs next to nothing.
+or, without a picture, ``cues = composer.free_cues(32, seed=1)``. A name is imported when it is first asked for (PEP 562), so importing this package costs next to nothing.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ __all__ = [
     "ClipSource",
     "CueSheet",
     "FrameScoreError",
+    "FreeWishes",
     "Harmony",
     "Hit",
     "Key",
@@ -50,6 +51,7 @@ __all__ = [
     "compose_chords",
     "compose_melody",
     "draw_animatic",
+    "free_cues",
     "landings",
     "orchestrate",
     "read_cues",
@@ -67,6 +69,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "composer.accompaniment": ("compose_accompaniment",),
     "composer.chords": ("compose_chords",),
     "composer.errors": ("BadInput", "FrameScoreError", "NotInstalled", "OutOfResources"),
+    "composer.free": ("FreeWishes", "free_cues"),
     "composer.melody": ("compose_melody",),
     "composer.midi": ("read_midi", "write_midi"),
     "composer.music": (
@@ -103,6 +106,7 @@ if TYPE_CHECKING:
     from composer.accompaniment import compose_accompaniment
     from composer.chords import compose_chords
     from composer.errors import BadInput, FrameScoreError, NotInstalled, OutOfResources
+    from composer.free import FreeWishes, free_cues
     from composer.melody import compose_melody
     from composer.midi import read_midi, write_midi
     from composer.music import (

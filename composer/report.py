@@ -166,6 +166,7 @@ def _section(section: Section, tempo_map: TempoMap) -> dict[str, Any]:
         "silent": section.silent,
         "mood": {"valence": round(section.valence, 3), "arousal": round(section.arousal, 3)},
         "key": section.key,
+        "metre": section.metre,
         "tempo_bpm": {
             "wished": round(section.tempo_bpm, 2),
             "slowest": round(min(solved), 2),
