@@ -22,6 +22,7 @@ from composer.train.song import songs_to_compare
 from composer.train.songs import frame_of
 
 LOWEST, HIGHEST = 0.80, 1.0
+PITCH_GUIDANCE = 0.6  # of the guidance on places
 STEP = 0.02  # of a nucleus, for a distance of half a deviation
 
 
@@ -31,18 +32,21 @@ class Nuclei:
 
     plan: float = 0.95
     place: float = 0.96
-    pitch: float = 0.94
-    duration: float = 0.94
+    pitch: float = 0.96
+    duration: float = 0.96
     velocity: float = 0.95
 
     def draws(self, guidance: float = 0.0) -> dict[str, tuple[Draw, ...]]:
-        """How each stage draws its attributes."""
+        """How each stage draws its attributes. ``guidance`` strengthens the plan of the accompaniment: in full where
+        notes begin and how loud they are, in part their pitch, for there it costs chord tones."""
         notes = tuple(Draw(p) for p in (self.place, self.pitch, self.duration, self.velocity))
-        plan = (Draw(self.plan),) * 4
+        shares = (1.0, PITCH_GUIDANCE, 0.0, 1.0)
         return {
-            "chords": (*plan, Draw(self.pitch)),
-            "melody": tuple(replace(draw, guidance=guidance) for draw in notes),
-            "accompaniment": tuple(replace(draw, guidance=guidance) for draw in notes),
+            "chords": (*(Draw(self.plan),) * 4, Draw(self.pitch)),
+            "melody": notes,
+            "accompaniment": tuple(
+                replace(draw, guidance=share * guidance) for draw, share in zip(notes, shares, strict=True)
+            ),
         }
 
 
@@ -91,9 +95,7 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, required=True, help="holds chords/, melody/, accompaniment/")
     parser.add_argument("--pieces", type=int, default=50)
     parser.add_argument("--rounds", type=int, default=4)
-    parser.add_argument(
-        "--guidance", type=float, default=0.0, help="on the plan, in melody and accompaniment"
-    )
+    parser.add_argument("--guidance", type=float, default=0.75, help="on the accompaniment's plan")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     songs = songs_to_compare(args.songs, "tuning")
