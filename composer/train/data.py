@@ -1,232 +1,248 @@
-"""POP909 to arrays: ``python -m composer.train.data POP909.tar.xz -o runs/pop909.npz``.
+"""Collections of music to arrays: ``python -m composer.train.data lieder=L.tar.xz jsb=J.tar.xz -o runs/open.npz``.
 
-POP909 (Wang et al., ISMIR 2020, MIT licence): MIDI with MELODY, BRIDGE and PIANO tracks, beats, chords. The MIDI
-headers' metre and tempo are unusable, so time comes from ``beat_midi.txt`` (column 3 marks the downbeat) alone.
+A source is ``NAME=PATH``: pop909, lieder, ewld, jsb, quartets, orchestra (the archives as their projects publish
+them, packed or unpacked) or folder (your own MIDI and MusicXML, packed or not). `composer.train.song` tells what is
+written. Beside the npz lie a JSON that says what is in it and whose it is, and a cache a collection: what was read
+once is read again only when the archive or the readers change, so an interrupted run goes on at the next collection.
 
-Every song is moved to C major or A minor, by a key computed from its notes, so the models learn one tonality and the
-composer transposes. Songs divisible by 10 are held out; those ending in 5 are for tuning; the rest is for training.
+Licences: Lieder, quartets and orchestra are CC0, OpenEWLD and the chorales public domain, POP909 MIT. The leading
+voices of the orchestra (``--leading-voice``) are CC BY-SA. A folder is marked "unknown: measure only" unless
+``--folder-licence`` says otherwise.
 """
 
 from __future__ import annotations
 
 import argparse
-import io
+import hashlib
+import json
+import multiprocessing
+import os
 import sys
-import tarfile
-from dataclasses import dataclass, fields
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import mido
-import numpy as np
+from composer.tokens.frame import STYLES
+from composer.train.corpora.build import Built
+from composer.train.corpora.catalogue import (
+    ANNOTATIONS,
+    COLLECTIONS,
+    READER_VERSION,
+    Collection,
+    Work,
+)
+from composer.train.corpora.piece import UnusablePiece
+from composer.train.song import Song, load_songs, save_songs, split_of
 
-from composer.theory import estimate_key
-from composer.tokens import grid
-from composer.tokens.vocabulary import CHORD_NONE, chord_id
-
-TRACKS = ("MELODY", "BRIDGE", "PIANO")
-MAX_BAR_BEATS = 8
-QUALITY_OF_LABEL = {
-    "maj": "", "maj6": "", "min": "m", "min6": "m", "minmaj7": "m", "aug": "aug", "dim": "dim", "dim7": "dim",
-    "sus4": "sus4", "sus4(b7)": "sus4", "sus2": "sus2", "7": "7", "maj7": "maj7", "min7": "m7", "hdim7": "m7b5",
-}  # fmt: skip
-ROOT_OF_LETTER = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+ANNOTATION_LICENCE = "CC BY-SA (Hauptstimme annotations)"
+REPORTED_REFUSALS = 200
+# What damaged files raise on their way through numpy and mido.
+DAMAGE = (ValueError, KeyError, IndexError, EOFError, OSError, OverflowError, ZeroDivisionError)
 
 
 @dataclass(frozen=True)
-class Song:
-    """One song on the grid, in C major or A minor.
+class Read:
+    """A collection as read: its songs, how many notes were off the grid, and a line for each work refused."""
 
-    ``notes`` is (n, 6) int16, sorted: beat, sub, track (0 melody, 1 accompaniment), pitch, duration, velocity level.
-    ``chords`` (beats,) int16 vocabulary ids; ``bar_beats`` (bars,) int16; ``bpm`` (bars,) float32;
-    ``meta`` (3,) int16: song number, 1 for minor, semitones it was moved by.
-    """
-
-    notes: np.ndarray
-    chords: np.ndarray
-    bar_beats: np.ndarray
-    bpm: np.ndarray
-    meta: np.ndarray
+    songs: list[Song]
+    off_grid: int
+    refused: list[str]
 
 
-def split_of(number: int) -> str:
-    """ "held-out", "tuning" or "training" by the song's number."""
-    return {0: "held-out", 5: "tuning"}.get(number % 10, "training")
-
-
-def read_song(number: int, midi: bytes, beats: str, chords: str) -> Song:
-    """One POP909 song from its files' contents. Raises ValueError where they do not fit together."""
-    table = np.array([[float(x) for x in line.split()] for line in beats.splitlines() if line.strip()])
-    beat_s, downbeat = table[:, 0], table[:, 2] > 0.5
-    step = np.median(np.diff(beat_s))
-    downbeat[0] = True  # a pick-up is a short bar of its own
-    index = np.arange(beat_s.size)
-    raw = np.array(list(_notes(midi)), float)
-    raw = raw[(raw[:, 0] > beat_s[0] - step) & (raw[:, 0] < beat_s[-1] + step)]
-    onset = np.interp(raw[:, 0], beat_s, index, left=0.0, right=index[-1])
-    end = np.interp(
-        np.minimum(raw[:, 1], beat_s[-1] + step),
-        np.append(beat_s, beat_s[-1] + step),
-        np.append(index, index[-1] + 1),
-    )
-    beat, sub = grid.quantize_onsets(onset)
-    keep = beat < beat_s.size
-    duration = grid.quantize_durations(np.maximum(end - onset, 1 / 24))
-    weights = np.bincount(raw[:, 3].astype(int) % 12, weights=np.maximum(end - onset, 0.05), minlength=12)
-    key = estimate_key(weights)
-    major_tonic = (key.tonic + 3) % 12 if key.mode == "minor" else key.tonic
-    shift = -major_tonic if major_tonic <= 6 else 12 - major_tonic
-    notes = np.stack(
-        [beat, sub, raw[:, 2] > 0, raw[:, 3] + shift, duration, raw[:, 4] // grid.VELOCITY_STEP], 1
-    )
-    notes = notes[keep & (notes[:, 3] >= grid.LOWEST_PITCH) & (notes[:, 3] <= grid.HIGHEST_PITCH)].astype(
-        np.int16
-    )
-    notes = notes[np.lexsort((notes[:, 3], notes[:, 2], notes[:, 1], notes[:, 0]))]
-    same = np.all(notes[1:, :4] == notes[:-1, :4], axis=1)  # BRIDGE doubling PIANO
-    notes = notes[np.append(True, ~same)]
-
-    labels = [line.split() for line in chords.splitlines() if line.strip()]
-    starts = np.array([float(label[0]) for label in labels])
-    middle = beat_s + 0.5 * np.append(np.diff(beat_s), step)
-    at = np.searchsorted(starts, middle, side="right") - 1
-    ids = np.array(
-        [
-            _chord(labels[i][2], shift) if i >= 0 and middle[j] < float(labels[i][1]) else CHORD_NONE
-            for j, i in enumerate(at)
-        ]
-    )
-
-    bar_starts = np.flatnonzero(downbeat)
-    lengths: list[int] = []
-    for length in np.diff(np.append(bar_starts, beat_s.size)):
-        while length > MAX_BAR_BEATS:
-            lengths.append(4)
-            length -= 4
-        lengths.append(int(length))
-    ends = np.cumsum(lengths)
-    times = np.append(beat_s, beat_s[-1] + step)
-    bpm = 60.0 * np.array(lengths) / np.maximum(times[ends] - times[ends - lengths], 0.05)
-    return Song(
-        notes,
-        ids.astype(np.int16),
-        np.array(lengths, np.int16),
-        bpm.astype(np.float32),
-        np.array([number, key.mode == "minor", shift], np.int16),
-    )
-
-
-def _notes(midi: bytes):
-    """(start s, end s, track index, pitch, velocity) of every note of the three tracks."""
-    file = mido.MidiFile(file=io.BytesIO(midi), clip=True)
-    tempo = sorted(
-        (tick, message.tempo)
-        for track in file.tracks
-        for tick, message in _absolute(track)
-        if message.type == "set_tempo"
-    )
-    ticks = np.array([0] + [t for t, _ in tempo])
-    values = np.array([500_000] + [v for _, v in tempo], float)
-    seconds = np.concatenate([[0.0], np.cumsum(np.diff(ticks) * values[:-1])]) / (1e6 * file.ticks_per_beat)
-
-    def to_s(tick: int) -> float:
-        i = int(np.searchsorted(ticks, tick, side="right")) - 1
-        return float(seconds[i] + (tick - ticks[i]) * values[i] / (1e6 * file.ticks_per_beat))
-
-    for track in file.tracks:
-        name = track.name.strip()
-        if name not in TRACKS:
-            continue
-        sounding: dict[int, list[tuple[int, int]]] = {}
-        for tick, message in _absolute(track):
-            if message.type == "note_on" and message.velocity > 0:
-                sounding.setdefault(message.note, []).append((tick, message.velocity))
-            elif message.type in ("note_off", "note_on") and sounding.get(message.note):
-                start, velocity = sounding[message.note].pop(0)
-                yield to_s(start), to_s(tick), TRACKS.index(name), message.note, velocity
-
-
-def _absolute(track):
-    tick = 0
-    for message in track:
-        tick += message.time
-        yield tick, message
-
-
-def _chord(label: str, shift: int) -> int:
-    if label == "N":
-        return CHORD_NONE
-    root, _, quality = label.partition(":")
-    pitch_class = ROOT_OF_LETTER[root[0]] + root.count("#") - root[1:].count("b")
-    return chord_id((pitch_class + shift) % 12, QUALITY_OF_LABEL[quality.split("/")[0]])
-
-
-def read_archive(archive: Path) -> tuple[list[Song], list[str]]:
-    """All songs of the POP909 archive, and one line for each that could not be used."""
-    texts: dict[str, bytes] = {}
-    with tarfile.open(archive, "r:*") as tar:
-        for member in tar:
-            folder, name = Path(member.name).parent.name, Path(member.name).name
-            if (
-                member.isfile()
-                and folder.isdigit()
-                and name in (f"{folder}.mid", "beat_midi.txt", "chord_midi.txt")
-            ):
-                content = tar.extractfile(member)
-                if content is not None:
-                    texts[f"{folder}/{name}"] = content.read()
-    songs, damaged = [], []
-    numbers = sorted({key.split("/")[0] for key in texts})
-    for done, number in enumerate(numbers):
-        try:
-            songs.append(
-                read_song(
-                    int(number),
-                    texts[f"{number}/{number}.mid"],
-                    texts[f"{number}/beat_midi.txt"].decode(),
-                    texts[f"{number}/chord_midi.txt"].decode(),
-                )
-            )
-        except (KeyError, ValueError, IndexError, EOFError, OSError) as error:
-            damaged.append(f"{number}: {error!r}")
+def read_collection(collection: Collection, path: Path, leading_voice: bool = False, jobs: int = 1) -> Read:
+    """All songs of an archive or folder, in the order of its works' numbers. Copies of a work are left out."""
+    works = collection.find(path)
+    if not leading_voice:
+        works = (replace(w, files={k: v for k, v in w.files.items() if k != ANNOTATIONS}) for w in works)
+    started = time.monotonic()
+    built: list[tuple[Work, Built]] = []
+    refused: list[str] = []
+    for done, (work, result) in enumerate(_results(collection, works, jobs), 1):
+        if isinstance(result, str):
+            refused.append(f"{work.path}: {result}")
+        elif not result.songs:
+            refused.append(f"{work.path}: too short")
+        else:
+            built.append((work, result))
         if done % 100 == 0:
-            print(f"{done}/{len(numbers)} songs", file=sys.stderr)
-    return songs, damaged
+            seconds = time.monotonic() - started
+            print(
+                f"{collection.name}: {done} works, {len(refused)} refused, {seconds:.0f} s", file=sys.stderr
+            )
+    songs: list[Song] = []
+    off_grid = 0
+    seen: dict[bytes, str] = {}
+    for work, result in sorted(built, key=lambda pair: pair[0].path):
+        digest = hashlib.sha256(b"".join(song.notes.tobytes() for song in result.songs)).digest()
+        if digest in seen:
+            refused.append(f"{work.path}: the same music as {seen[digest]}")
+            continue
+        seen[digest] = work.path
+        songs += result.songs
+        off_grid += result.off_grid
+    return Read(songs, off_grid, sorted(refused))
 
 
-def save_songs(songs: list[Song], path: Path) -> None:
-    """All songs in one npz: every field concatenated, with its lengths."""
-    arrays: dict[str, Any] = {}
-    for field in fields(Song):
-        values = [getattr(song, field.name) for song in songs]
-        arrays[field.name] = np.concatenate(values)
-        arrays[field.name + "_lengths"] = np.array([len(value) for value in values])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(path, **arrays)
+def _read_work(read: Any, work: Work) -> Built | str:
+    try:
+        return read(work)
+    except DAMAGE as error:
+        return str(error) if isinstance(error, UnusablePiece) else repr(error)
 
 
-def load_songs(path: Path) -> list[Song]:
-    """The inverse of `save_songs`."""
-    with np.load(path, allow_pickle=False) as file:
-        columns = []
-        for field in fields(Song):
-            borders = np.cumsum(file[field.name + "_lengths"])[:-1]
-            columns.append(np.split(file[field.name], borders))
-    return [Song(*values) for values in zip(*columns, strict=True)]
+def _results(collection: Collection, works: Iterator[Work], jobs: int) -> Iterator[tuple[Work, Built | str]]:
+    """Every work with its songs or the reason there are none, in any order."""
+    if jobs <= 1:
+        for work in works:
+            yield Work(work.path, work.number, {}), _read_work(collection.read, work)
+        return
+    read = partial(_read_work, collection.read)
+    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+        waiting: dict[Future[Built | str], Work] = {}
+        more = True
+        while waiting or more:
+            for work in islice(works, 4 * jobs - len(waiting)):
+                waiting[pool.submit(read, work)] = Work(work.path, work.number, {})
+            more = len(waiting) >= 4 * jobs
+            finished, _ = wait(waiting, return_when=FIRST_COMPLETED)
+            for future in finished:
+                yield waiting.pop(future), future.result()
+
+
+def fingerprint(path: Path) -> str:
+    """sha256 of an archive; of a folder, of its files' names, sizes and times."""
+    digest = hashlib.sha256()
+    if path.is_dir():
+        for file in sorted(path.rglob("*")):
+            status = file.lstat()
+            digest.update(f"{file.relative_to(path)}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+    else:
+        with path.open("rb") as archive:
+            while block := archive.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()
+
+
+def cached(
+    collection: Collection, path: Path, cache: Path, leading_voice: bool, jobs: int
+) -> tuple[Read, str]:
+    """`read_collection` through a cache folder, and the sha256 of what was read."""
+    sha256 = fingerprint(path)
+    voice = "-leading" if leading_voice and collection.name == "orchestra" else ""
+    stem = f"{collection.name}{voice}-{sha256[:16]}-v{READER_VERSION}"
+    npz, notes = cache / f"{stem}.npz", cache / f"{stem}.json"
+    if npz.exists() and notes.exists():
+        told = json.loads(notes.read_text())
+        print(f"{collection.name}: {told['songs']} songs from the cache", file=sys.stderr)
+        return Read(load_songs(npz), told["off_grid"], told["refused"]), sha256
+    result = read_collection(collection, path, bool(voice), jobs)
+    if result.songs:
+        cache.mkdir(parents=True, exist_ok=True)
+        part = cache / f"{stem}.part.npz"
+        save_songs(result.songs, part)
+        os.replace(part, npz)
+        told = {"songs": len(result.songs), "off_grid": result.off_grid, "refused": result.refused}
+        _write_json(notes, told)
+    return result, sha256
+
+
+def describe(songs: list[Song]) -> dict[str, Any]:
+    """Counts of a list of songs, for the JSON and for people."""
+    beats = Counter(
+        f"{int(n)} {'dotted quarters' if c else 'quarters'}"
+        for song in songs
+        for n, c in zip(song.bar_beats, song.compound, strict=True)
+    )
+    notes = sum(len(song.notes) for song in songs)
+    bars = sum(len(song.bar_beats) for song in songs)
+    return {
+        "works": len({song.number for song in songs}),
+        "songs": len(songs),
+        "splits": dict(sorted(Counter(split_of(song.number) for song in songs).items())),
+        "notes": notes,
+        "melody_notes": int(sum((song.notes[:, 2] == 0).sum() for song in songs)),
+        "bars": bars,
+        "bars_by_metre": dict(beats.most_common()),
+        "minor_share_of_bars": round(sum(len(s.bar_beats) for s in songs if s.minor) / max(bars, 1), 4),
+    }
+
+
+def _write_json(path: Path, value: dict[str, Any]) -> None:
+    part = path.with_name(path.name + ".part")
+    part.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+    os.replace(part, path)
+
+
+def _source(text: str) -> tuple[Collection, Path]:
+    name, equals, path = text.partition("=")
+    if not equals or name not in COLLECTIONS:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not NAME=PATH with NAME one of {', '.join(COLLECTIONS)}"
+        )
+    if not Path(path).exists():
+        raise argparse.ArgumentTypeError(f"{path}: no such file or folder")
+    return COLLECTIONS[name], Path(path)
 
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("archive", type=Path)
-    parser.add_argument("-o", "--output", type=Path, default=Path("runs/pop909.npz"))
-    args = parser.parse_args()
-    songs, damaged = read_archive(args.archive)
-    save_songs(songs, args.output)
-    print(
-        f"{len(songs)} songs, {sum(len(s.notes) for s in songs):,} notes; {len(damaged)} damaged {damaged[:3]}",
-        file=sys.stderr,
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("sources", nargs="+", type=_source, metavar="NAME=PATH")
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    parser.add_argument(
+        "--leading-voice", action="store_true", help="melody of the orchestra as annotated, CC BY-SA"
+    )
+    parser.add_argument("--folder-licence", metavar="TEXT", help="what a folder's licence is")
+    parser.add_argument(
+        "--jobs", type=int, default=os.cpu_count() or 1, help="processes that read (all cores)"
+    )
+    args = parser.parse_args()
+    songs: list[Song] = []
+    told: dict[str, Any] = {"reader_version": READER_VERSION, "styles": STYLES, "collections": []}
+    for collection, path in args.sources:
+        try:
+            read, sha256 = cached(
+                collection, path, args.output.parent / "cache", args.leading_voice, args.jobs
+            )
+        except UnusablePiece as error:
+            parser.exit(3, f"{error}; fetch it again\n")
+        licence = collection.licence
+        if collection.name == "folder" and args.folder_licence:
+            licence = args.folder_licence
+        if collection.name == "orchestra" and args.leading_voice:
+            licence += f"; {ANNOTATION_LICENCE}"
+        about = describe(read.songs)
+        about["off_grid_share_of_notes"] = round(read.off_grid / max(about["notes"], 1), 4)
+        told["collections"].append(
+            {
+                "name": collection.name, "title": collection.title, "licence": licence, "source": path.name,
+                "sha256": sha256, **about, "refused": len(read.refused),
+                "refused_works": read.refused[:REPORTED_REFUSALS],
+            }
+        )  # fmt: skip
+        print(
+            f"{collection.name}: {about['songs']} songs of {about['works']} works, {about['notes']:,} notes; "
+            f"{len(read.refused)} refused {read.refused[:2]}",
+            file=sys.stderr,
+        )
+        songs += read.songs
+    if not songs:
+        parser.exit(3, "no music in these sources; give a folder or archive that holds MIDI or MusicXML\n")
+    told["total"] = describe(songs)
+    part = args.output.with_name(args.output.stem + ".part.npz")
+    save_songs(songs, part)
+    os.replace(part, args.output)
+    _write_json(args.output.with_suffix(".json"), told)
+    total = told["total"]
+    print(f"{args.output}: {total['songs']} songs, {total['notes']:,} notes", file=sys.stderr)
 
 
 if __name__ == "__main__":
