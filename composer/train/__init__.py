@@ -1,1 +1,2 @@
-"""Training: ``python -m composer.train.data``, then ``.chords``, ``.melody``, ``.accompaniment``."""
+"""Training, in this order: ``python -m composer.train.data`` (or ``.pairs``), then ``.chords``, ``.melody`` and
+``.accompaniment``, ``.tune``, ``.export``, ``.measure``."""
