@@ -15,8 +15,9 @@ import numpy as np
 
 from composer.cue_spans import CueSpan
 from composer.music import Note
+from composer.timing import TempoMap
 
-GLIDE_BEATS = 8.0  # at most, and at most half of the section
+GLIDE_BARS = 2  # at most, and at most half of the section
 GRID_BEATS = 0.5  # spacing of CC11 points
 SWELL = 7  # CC11 units that a phrase rises and falls
 PHRASE_BARS = 4
@@ -33,9 +34,11 @@ class DynamicsCurve:
     swells: np.ndarray
 
     @classmethod
-    def of(cls, spans: Sequence[CueSpan], end_beats: float) -> DynamicsCurve:
-        """The curve of the sections of a film that is ``end_beats`` long."""
-        beats = np.arange(0.0, end_beats + 2 * GRID_BEATS, GRID_BEATS)
+    def of(cls, spans: Sequence[CueSpan], tempo_map: TempoMap) -> DynamicsCurve:
+        """The curve of a film's sections. Swells and glides are counted in bars, of whatever metre."""
+        beats = np.arange(0.0, tempo_map.end_beats + 2 * GRID_BEATS, GRID_BEATS)
+        starts = tempo_map.bar_starts_beats
+        bars = np.interp(beats, starts, np.arange(len(starts)))
         levels = np.zeros(len(beats))
         swells = np.zeros(len(beats))
         for index, span in enumerate(spans):
@@ -43,14 +46,15 @@ class DynamicsCurve:
             inside = beats >= span.start_beats - 1e-9
             level = span.section.dynamics
             levels[inside] = level
-            phrase = PHRASE_BARS * 4.0
-            along = (beats[inside] - span.start_beats) % phrase / phrase
+            first, last = np.interp((span.start_beats, span.end_beats), starts, np.arange(len(starts)))
+            phrase = (last - first) / max(1, (last - first + 1e-6) // PHRASE_BARS)
+            along = (bars[inside] - first) % phrase / phrase
             swells[inside] = np.sin(np.pi * along) * 2 - 1
             if later is None or later.section.silent or span.section.silent:
                 continue
-            glide = min(GLIDE_BEATS, (span.end_beats - span.start_beats) / 2)
-            tail = inside & (beats >= span.end_beats - glide)
-            progress = np.clip((beats[tail] - span.end_beats + glide) / glide, 0, 1)
+            glide = min(GLIDE_BARS, (last - first) / 2)
+            tail = inside & (bars >= last - glide)
+            progress = np.clip((bars[tail] - last + glide) / glide, 0, 1)
             levels[tail] = level + (later.section.dynamics - level) * (1 - np.cos(np.pi * progress)) / 2
         return cls(np.clip(levels, 0, 1), swells)
 

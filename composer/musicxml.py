@@ -1,7 +1,7 @@
 """Scores as MusicXML, for notation programs: written from our quantised model, not from MIDI.
 
 Convention: MusicXML 4.0 partwise (W3C Community Group report, 2021). Parts stand in orchestral order on A4,
-staves small enough that a system fits. Beams and line breaks are left to the program that opens the file.
+staves small enough that a system fits. Line breaks are left to the program that opens the file.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from composer.instruments import Instrument, instrument_of
 from composer.music import ChordSpan, Marker, Note, Score, Track
 from composer.notation import DIVISIONS, Written, WrittenBar, write_staff
 from composer.theory import Key, spell, spell_in_chord
+from composer.timing import Bar
 
 SHOWN_TEMPO_CHANGE = 0.04  # share by which a tempo must change to be shown
 PLAYED_TEMPO_CHANGE = 0.01  # and to be played (MIDI has every change)
@@ -32,6 +33,7 @@ _KINDS = {
     "m7": "minor-seventh",
     "m7b5": "half-diminished",
 }
+_BEAT_UNITS = {1.0: "quarter", 1.5: "quarter", 0.75: "eighth", 0.375: "16th"}  # by a pulse's quarter notes
 # Upper velocity of each mark; above the last it is ff.
 _DYNAMICS = ((38, "pp"), (52, "p"), (66, "mp"), (82, "mf"), (98, "f"))
 # Where drums stand on the staff (step, octave) and their notehead; others on the middle line.
@@ -107,18 +109,19 @@ class PartWriter:
     def write(self, root: ET.Element) -> None:
         """The part's measures."""
         part = ET.SubElement(root, "part", id=self.id)
-        previous_metre, shown_bpm, played_bpm = None, 0.0, 0.0
+        previous_metre, shown_bpm, shown_pulse, played_bpm = None, 0.0, 0.0, 0.0
         for index, bar in enumerate(self.score.tempo_map.bars):
             measure = ET.SubElement(part, "measure", number=str(index + 1))
             metre = (bar.numerator, bar.denominator)
             self._attributes(measure, index, metre if metre != previous_metre else None)
             previous_metre = metre
             if self.number == 1:
-                if abs(bar.bpm - shown_bpm) > SHOWN_TEMPO_CHANGE * shown_bpm:
-                    _tempo_mark(measure, bar.bpm)
-                    shown_bpm = played_bpm = bar.bpm
+                changed = abs(bar.bpm - shown_bpm) > SHOWN_TEMPO_CHANGE * shown_bpm
+                if changed or bar.pulse_beats != shown_pulse:
+                    _tempo_mark(measure, bar)
+                    shown_bpm, shown_pulse, played_bpm = bar.bpm, bar.pulse_beats, bar.bpm
                 elif abs(bar.bpm - played_bpm) > PLAYED_TEMPO_CHANGE * played_bpm:
-                    _tempo_mark(measure, bar.bpm, visible=False)
+                    _tempo_mark(measure, bar, visible=False)
                     played_bpm = bar.bpm
             for marker in self.above.get(index, ()):
                 self._marker(measure, index, marker)
@@ -240,7 +243,7 @@ class PartWriter:
                 change = ET.SubElement(note, "time-modification")
                 text_element(change, "actual-notes", "3")
                 text_element(change, "normal-notes", "2")
-                text_element(change, "normal-type", "eighth")
+                text_element(change, "normal-type", item.triplet)
             if (
                 pitch is not None
                 and self.track.is_drums
@@ -249,6 +252,9 @@ class PartWriter:
                 text_element(note, "notehead", head)
             if staff:
                 text_element(note, "staff", str(staff))
+            if position == 0:
+                for number, beam in enumerate(item.beams, 1):
+                    text_element(note, "beam", beam).set("number", str(number))
             _notations(note, item, first=position == 0, sounds=pitch is not None)
 
     def _pitch(self, note: ET.Element, pitch: int, index: int, start: int) -> None:
@@ -334,14 +340,17 @@ def _dynamics_by_bar(score: Score, track: Track) -> dict[int, str]:
     return marks
 
 
-def _tempo_mark(measure: ET.Element, bpm: float, *, visible: bool = True) -> None:
+def _tempo_mark(measure: ET.Element, bar: Bar, *, visible: bool = True) -> None:
+    """The tempo in pulses a minute: of a dotted note in compound metres."""
     direction = ET.SubElement(measure, "direction", placement="above")
     metronome = ET.SubElement(ET.SubElement(direction, "direction-type"), "metronome")
     if not visible:
         metronome.set("print-object", "no")
-    text_element(metronome, "beat-unit", "quarter")
-    text_element(metronome, "per-minute", str(round(bpm)))
-    ET.SubElement(direction, "sound", tempo=f"{bpm:.6g}")
+    text_element(metronome, "beat-unit", _BEAT_UNITS[bar.pulse_beats])
+    if bar.is_compound:
+        ET.SubElement(metronome, "beat-unit-dot")
+    text_element(metronome, "per-minute", str(round(bar.bpm / bar.pulse_beats)))
+    ET.SubElement(direction, "sound", tempo=f"{bar.bpm:.6g}")  # quarter notes a minute, whatever the metre
 
 
 def _transpose(attributes: ET.Element, shift: int) -> None:

@@ -1,8 +1,8 @@
 """Notes into what a staff shows: bars filled exactly with written notes and rests, in up to two voices.
 
-Convention: time in 24ths of a quarter note, so that 32nds and triplet eighths are whole numbers. Every
-quarter of a staff is read as sixteenths, as a triplet, or as 32nds, whichever comes first that its onsets
-fit. Notes are split at bar lines and where the beat would be hidden (Gould, *Behind Bars*, 2011, ch. 6).
+Convention: time in 24ths of a quarter note, on the grid of `composer.staff_grid`. Notes are split at bar lines and
+where the beat would be hidden, rests show every beat, and beams join what is within one (Gould, *Behind Bars*, 2011,
+ch. 5-6).
 """
 
 from __future__ import annotations
@@ -10,13 +10,12 @@ from __future__ import annotations
 import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby, pairwise
 
 from composer.music import Note
+from composer.staff_grid import DIVISIONS, EIGHTH, SIXTEENTH, THIRTY_SECOND, Grid, Metre
 from composer.timing import TempoMap
 
-DIVISIONS = 24  # a quarter note
-_EIGHTH, _SIXTEENTH, _TRIPLET, _THIRTY_SECOND = 12, 6, 8, 3
-_FIT = 1.25  # 24ths that an onset may be off its grid
 _MAX_VOICES = 2
 
 # Written lengths: type name and dots.
@@ -33,13 +32,16 @@ _TYPES: dict[int, tuple[str, int]] = {
     6: ("16th", 0),
     3: ("32nd", 0),
 }
-_TRIPLET_TYPES = {8: "eighth", 16: "quarter"}
+_DOUBLES = {"eighth": "quarter", "16th": "eighth"}
+_FLAGS = {"eighth": 1, "16th": 2, "32nd": 3}
+_TERNARY = (36, 18)  # beats that divide by three
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """One written chord (rest, where ``pitches`` is empty) of ``length`` 24ths at ``start``, counted from
-    the bar line. ``triplet``: part of a triplet that it may open or close.
+    """One written chord (rest, where ``pitches`` is empty) of ``length`` 24ths at ``start``, counted from the bar
+    line. ``triplet``: the type that goes three in the time of two of the triplet it is part of, and may open or close;
+    ``beams``: what each beam does at it, the eighths' first, in MusicXML's words.
     """
 
     start: int
@@ -49,10 +51,11 @@ class Written:
     dots: int
     tie_start: bool = False
     tie_stop: bool = False
-    triplet: bool = False
+    triplet: str = ""
     opens_triplet: bool = False
     closes_triplet: bool = False
     whole_bar: bool = False
+    beams: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,61 +73,6 @@ class _Chord:
     pitches: set[int]
 
 
-class _Grid:
-    """Where bars and quarters lie, and how each quarter of one staff is divided."""
-
-    def __init__(self, tempo_map: TempoMap, onsets: Sequence[float]) -> None:
-        self.starts = [round(beat * DIVISIONS) for beat in tempo_map.bar_starts_beats]
-        self.compound = [
-            bar.denominator >= 8 and bar.numerator % 3 == 0 and bar.numerator > 3 for bar in tempo_map.bars
-        ]
-        offsets: dict[tuple[int, int], list[float]] = {}
-        for onset in onsets:
-            place, offset = self._place(onset * DIVISIONS)
-            offsets.setdefault(place, []).append(offset)
-        self.steps = {place: self._step(place, here) for place, here in offsets.items()}
-
-    def _place(self, time: float) -> tuple[tuple[int, int], float]:
-        """(bar, quarter in the bar) and the rest, in 24ths."""
-        bar = min(max(bisect.bisect_right(self.starts, time + 1e-6) - 1, 0), len(self.starts) - 2)
-        quarter = int((time - self.starts[bar] + 1e-6) // DIVISIONS)
-        return (bar, quarter), time - self.starts[bar] - quarter * DIVISIONS
-
-    def _step(self, place: tuple[int, int], offsets: Sequence[float]) -> int:
-        bar, quarter = place
-        whole = self.starts[bar] + (quarter + 1) * DIVISIONS <= self.starts[bar + 1]
-
-        def fits(step: int) -> bool:
-            return all(abs(offset - round(offset / step) * step) <= _FIT for offset in offsets)
-
-        if fits(_SIXTEENTH):
-            return _SIXTEENTH
-        return _TRIPLET if whole and not self.compound[bar] and fits(_TRIPLET) else _THIRTY_SECOND
-
-    def step_at(self, time: float) -> int:
-        """The division of the quarter around ``time``."""
-        return self.steps.get(self._place(time)[0], _SIXTEENTH)
-
-    def snap(self, time: float) -> int:
-        """``time`` (24ths) on the grid of its quarter, within the bars."""
-        (bar, quarter), offset = self._place(time)
-        step = self.steps.get((bar, quarter), _SIXTEENTH)
-        start = self.starts[bar] + quarter * DIVISIONS
-        snapped = min(start + round(offset / step) * step, self.starts[bar + 1])
-        if (snapped - self.starts[bar]) % _THIRTY_SECOND and step != _TRIPLET:
-            snapped -= (snapped - self.starts[bar]) % _THIRTY_SECOND
-        return min(snapped, self.starts[-1])
-
-    def quarter_end(self, time: int) -> int:
-        """The end of the quarter around ``time``, or of its bar."""
-        (bar, quarter), _ = self._place(time)
-        return min(self.starts[bar] + (quarter + 1) * DIVISIONS, self.starts[bar + 1])
-
-    def is_triplet(self, bar: int, quarter: int) -> bool:
-        """Whether a quarter is written in triplets."""
-        return self.steps.get((bar, quarter)) == _TRIPLET
-
-
 def write_staff(
     notes: Sequence[Note],
     tempo_map: TempoMap,
@@ -136,10 +84,10 @@ def write_staff(
     """The bars of one staff.
 
     ``decays``: short notes may be written up to the next onset, as for a piano with pedal; ``strokes``:
-    every note is (drums), but not past its quarter. ``rhythm_of`` are the notes of all staves of the part,
+    every note is (drums), but not past its beat. ``rhythm_of`` are the notes of all staves of the part,
     which share one division of each quarter (``notes`` itself by default).
     """
-    grid = _Grid(tempo_map, [note.onset_beats for note in rhythm_of or notes])
+    grid = Grid(tempo_map, [note.onset_beats for note in rhythm_of or notes])
     chords = _chords(notes, grid, decays=decays)
     if strokes:
         chords = _as_strokes(chords, grid)
@@ -147,7 +95,7 @@ def write_staff(
     return tuple(_bar(index, voices, grid) for index in range(len(tempo_map.bars)))
 
 
-def _chords(notes: Sequence[Note], grid: _Grid, *, decays: bool) -> list[_Chord]:
+def _chords(notes: Sequence[Note], grid: Grid, *, decays: bool) -> list[_Chord]:
     """Notes on the grid, those of one start and end together, in order of start; small gaps closed, for players
     read a sixteenth rest as an accent."""
     found: dict[tuple[int, int], set[int]] = {}
@@ -169,7 +117,7 @@ def _chords(notes: Sequence[Note], grid: _Grid, *, decays: bool) -> list[_Chord]
             later = starts[following] if following < len(starts) else final
             if chord.end > later and chord.end - chord.start < DIVISIONS:
                 chord.end = later
-    longest_gap = _EIGHTH if decays else _SIXTEENTH
+    longest_gap = EIGHTH if decays else SIXTEENTH
     for chord in chords:
         following = bisect.bisect_left(starts, chord.end)
         if following < len(starts) and starts[following] - chord.end <= longest_gap:
@@ -177,14 +125,14 @@ def _chords(notes: Sequence[Note], grid: _Grid, *, decays: bool) -> list[_Chord]
     return chords
 
 
-def _as_strokes(chords: Sequence[_Chord], grid: _Grid) -> list[_Chord]:
-    """One voice of strokes, each written to the next or to the end of its quarter."""
+def _as_strokes(chords: Sequence[_Chord], grid: Grid) -> list[_Chord]:
+    """One voice of strokes, each written to the next or to the end of its cell."""
     together: dict[int, set[int]] = {}
     for chord in chords:
         together.setdefault(chord.start, set()).update(chord.pitches)
     starts = sorted(together)
     return [
-        _Chord(start, min(later, grid.quarter_end(start)), together[start])
+        _Chord(start, min(later, grid.cell_end(start)), together[start])
         for start, later in zip(starts, [*starts, grid.starts[-1]][1:], strict=True)
     ]
 
@@ -206,7 +154,7 @@ def _voices(chords: Sequence[_Chord]) -> list[list[_Chord]]:
     return voices
 
 
-def _bar(index: int, voices: Sequence[Sequence[_Chord]], grid: _Grid) -> WrittenBar:
+def _bar(index: int, voices: Sequence[Sequence[_Chord]], grid: Grid) -> WrittenBar:
     start, end = grid.starts[index], grid.starts[index + 1]
     written: list[tuple[Written, ...]] = []
     for number, voice in enumerate(voices):
@@ -220,83 +168,127 @@ def _bar(index: int, voices: Sequence[Sequence[_Chord]], grid: _Grid) -> Written
     return WrittenBar(end - start, tuple(written))
 
 
-def _fill(index: int, chords: Sequence[_Chord], grid: _Grid) -> list[Written]:
+def _fill(index: int, chords: Sequence[_Chord], grid: Grid) -> list[Written]:
     """One voice of a bar: its chords and the rests between them, in written lengths."""
     start, end = grid.starts[index], grid.starts[index + 1]
+    metre = grid.metres[index]
+    bounds = [bound - start for chord in chords for bound in (chord.start, chord.end)]
+    triplets = grid.triplets(index, bounds)
     written: list[Written] = []
     here = start
     for chord in chords:
         if chord.start > here:
-            written += _pieces(index, here - start, chord.start - start, (), grid)
+            written += _pieces(here - start, chord.start - start, (), metre, triplets)
         first, last = max(chord.start, start), min(chord.end, end)
-        pieces = _pieces(index, first - start, last - start, tuple(sorted(chord.pitches)), grid)
+        pieces = _pieces(first - start, last - start, tuple(sorted(chord.pitches)), metre, triplets)
         for number, piece in enumerate(pieces):
             stop = number > 0 or chord.start < start
             go_on = number < len(pieces) - 1 or chord.end > end
             written.append(replace(piece, tie_stop=stop, tie_start=go_on))
         here = last
     if here < end:
-        written += _pieces(index, here - start, end - start, (), grid)
-    return _with_brackets(written)
+        written += _pieces(here - start, end - start, (), metre, triplets)
+    return _with_beams(written, metre)
 
 
-def _pieces(index: int, first: int, last: int, pitches: tuple[int, ...], grid: _Grid) -> list[Written]:
+def _pieces(
+    first: int, last: int, pitches: tuple[int, ...], metre: Metre, triplets: Sequence[tuple[int, int]]
+) -> list[Written]:
     """first..last (24ths from the bar line) in written lengths that show the beat."""
     pieces: list[Written] = []
     here = first
     while here < last:
-        quarter = here // DIVISIONS
-        left = min(last, (quarter + 1) * DIVISIONS) - here
-        if grid.is_triplet(index, quarter) and left < DIVISIONS:
-            type_name = _TRIPLET_TYPES[left]
-            pieces.append(Written(here, left, pitches, type_name, 0, triplet=True))
-            here += left
-            continue
-        room = last - here
-        for later in range(quarter + 1, (last + DIVISIONS - 1) // DIVISIONS):
-            # A triplet quarter that this note does not fill is written by itself.
-            if grid.is_triplet(index, later) and last < (later + 1) * DIVISIONS:
-                room = later * DIVISIONS - here
-                break
-        length = _longest(here, room, grid.compound[index], rest=not pitches)
-        type_name, dots = _TYPES[length]
-        pieces.append(Written(here, length, pitches, type_name, dots))
+        triplet = next((span for span in triplets if span[1] > here), None)
+        if triplet is not None and triplet[0] <= here:
+            length = min(last, triplet[1]) - here
+            value = "eighth" if triplet[1] - triplet[0] == DIVISIONS else "16th"
+            double = 3 * length > triplet[1] - triplet[0]
+            pieces.append(
+                Written(
+                    here,
+                    length,
+                    pitches,
+                    _DOUBLES[value] if double else value,
+                    0,
+                    triplet=value,
+                    opens_triplet=here == triplet[0],
+                    closes_triplet=here + length == triplet[1],
+                )
+            )
+        else:
+            room = min(last, triplet[0] if triplet is not None else last) - here
+            length = _longest(here, room, metre, rest=not pitches)
+            pieces.append(Written(here, length, pitches, *_TYPES[length]))
         here += length
     return pieces
 
 
-def _longest(here: int, room: int, compound: bool, *, rest: bool) -> int:
-    """The longest written length from ``here`` that fits in ``room`` and keeps the beat readable."""
-    beat = 36 if compound else DIVISIONS
-    offset = here % beat
-    for length in _TYPES:
+def _longest(here: int, room: int, metre: Metre, *, rest: bool) -> int:
+    """The longest written length from ``here`` that fits in ``room`` and keeps the beats readable."""
+    edges = metre.edges
+    index = bisect.bisect_right(edges, here) - 1
+    beat, offset = edges[index + 1] - edges[index], here - edges[index]
+    for length, (_, dots) in _TYPES.items():
         if length > room:
             continue
-        if offset == 0:
-            # On the beat: whole beats, or what ends within the beat; dotted rests only below a beat.
-            if length <= beat or (not rest and (not compound or length % beat == 0)):
+        if offset + length <= beat:
+            if offset % length == 0 or (not rest and _is_syncopation(offset, length, beat)):
                 return length
-            if (
-                rest
-                and length % beat == 0
-                and here % length == 0
-                and _TYPES[length][1] == (1 if compound else 0)
-            ):
+        elif not rest and beat not in _TERNARY and offset in (0, EIGHTH):
+            # From a beat over whatever follows, or the usual syncopation, as long as no beat there is ternary.
+            crossed = {b - a for a, b in pairwise(edges) if here < b and a < here + length}
+            if crossed == {DIVISIONS} and (offset == 0 or length == DIVISIONS):
                 return length
-        elif offset + length <= beat and (here % length == 0 or length in (9, 18)):
-            return length
-        elif not rest and not compound and offset == 12 and length == 24:
-            return length  # the usual syncopation
-    return _THIRTY_SECOND
+            if offset == 0 and here + length in edges:
+                return length
+        elif offset == 0 and here + length in edges:
+            aligned = here % length == 0 and edges[-1] % length == 0 and dots == (beat in _TERNARY)
+            if not rest or aligned:
+                return length
+    return THIRTY_SECOND
 
 
-def _with_brackets(written: list[Written]) -> list[Written]:
-    """Triplet members with the ends of their bracket marked, quarter by quarter."""
-    members: dict[int, list[int]] = {}
-    for position, item in enumerate(written):
-        if item.triplet:
-            members.setdefault(item.start // DIVISIONS, []).append(position)
-    for positions in members.values():
-        written[positions[0]] = replace(written[positions[0]], opens_triplet=True)
-        written[positions[-1]] = replace(written[positions[-1]], closes_triplet=True)
-    return written
+def _is_syncopation(offset: int, length: int, beat: int) -> bool:
+    """Whether a note may cross the middle of its beat: dotted, or long between two short ones."""
+    if length in (9, 18):
+        return length == 9 or offset % SIXTEENTH == 0 or beat in _TERNARY
+    return (offset, length) == ((EIGHTH, DIVISIONS) if beat in _TERNARY else (SIXTEENTH, EIGHTH))
+
+
+def _with_beams(written: list[Written], metre: Metre) -> list[Written]:
+    """Flagged notes beamed within their beat; plain eighths alone within their group of quarters."""
+
+    def group(edges: Sequence[int], item: Written) -> int:
+        return bisect.bisect_right(edges, item.start) - 1
+
+    joined: set[int] = set()
+    for number, (first, last) in enumerate(pairwise(metre.windows)):
+        inside = [item for item in written if group(metre.windows, item) == number]
+        binary = {b - a for a, b in pairwise(metre.edges) if first <= a < last} == {DIVISIONS}
+        plain = all(item.length == EIGHTH and item.pitches and not item.triplet for item in inside)
+        if binary and plain and sum(item.length for item in inside) == last - first:
+            joined.add(number)
+
+    def key(item: Written) -> tuple[int, int, bool]:
+        window = group(metre.windows, item)
+        beat = -1 if window in joined else group(metre.edges, item)
+        return window, beat, bool(item.pitches) and item.type_name in _FLAGS
+
+    beamed: list[Written] = []
+    for (_, _, flagged), members in groupby(written, key=key):
+        items = list(members)
+        flags = [_FLAGS[item.type_name] for item in items] if flagged and len(items) > 1 else []
+        beamed += [
+            replace(item, beams=tuple(_beam(flags, place, level) for level in range(flags[place])))
+            for place, item in enumerate(items)
+        ] if flags else items  # fmt: skip
+    return beamed
+
+
+def _beam(flags: Sequence[int], place: int, level: int) -> str:
+    """What the beam of ``level`` (0: eighths) does at a note among others of so many flags each."""
+    before = place > 0 and flags[place - 1] > level
+    after = place + 1 < len(flags) and flags[place + 1] > level
+    if before or after:
+        return "continue" if before and after else "end" if before else "begin"
+    return "forward hook" if place == 0 else "backward hook"

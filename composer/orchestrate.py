@@ -36,7 +36,7 @@ def orchestrate(lead: LeadSheet, accompaniment: tuple[Note, ...], cues: CueSheet
     """
     spans = cue_spans(cues)
     hits = hit_beats(cues)
-    curve = DynamicsCurve.of(spans, cues.tempo_map.end_beats)
+    curve = DynamicsCurve.of(spans, cues.tempo_map)
     accents = heavy_beats(hits)
     parts: list[Part] = []
     for index, span in enumerate(spans):

@@ -16,7 +16,9 @@ from composer.music import ROLES
 
 Articulation = Literal["sustained", "detached"]
 Voices = Literal["all", "upper", "middle", "lower"]
-Percussion = Literal["none", "orchestral", "timpani", "brushes", "electronic", "hand", "heartbeat"]
+Percussion = Literal[
+    "none", "orchestral", "timpani", "brushes", "acoustic", "electronic", "hand", "heartbeat"
+]
 
 TAG_BONUS = 0.7  # squared mood distance that a shared tag outweighs
 MAX_TAG_BONUSES = 3
@@ -292,7 +294,7 @@ _ALL = (
         Layer("pad", "Warm Pad", level=0.5, min_dynamics=0.5),
         Layer("arpeggio", "Steel Guitar", level=0.82, min_density=0.2, articulation="detached"),
         Layer("bass", "Electric Bass", level=0.95, articulation="detached"),
-        Layer("percussion", "Drum Kit", level=0.8, min_density=0.3, pattern="electronic"),
+        Layer("percussion", "Drum Kit", level=0.8, min_density=0.3, pattern="acoustic"),
         on_request=True,
     ),
 )

@@ -3,19 +3,22 @@ chance.
 
 Convention: General MIDI percussion map (GM 1, key numbers 35-81); on the orchestral kit 36 is the concert
 bass drum, 38 the snare and 57 the cymbals, which a standard kit renders alike. Velocities here are relative
-to a level of one half and are scaled by the caller's dynamics. Timpani play the roots of the chords.
+to a level of one half and are scaled by the caller's dynamics. Timpani play the roots of the chords. Patterns
+are written for felt beats (`composer.pulse`), so that one serves every metre: in three the backbeat is the second
+and third beat, in 6/8 the second dotted quarter, and of bars of a single beat every second one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from composer.cue_spans import CueSpan, HitBeat
 from composer.music import Note
 from composer.palettes import Percussion
+from composer.pulse import Pulse
 from composer.texture import Window, nearest_pitch
-from composer.timing import Bar, TempoMap
+from composer.timing import TempoMap
 
 KICK, SIDE_STICK, SNARE, CLAP = 36, 37, 38, 39
 CLOSED_HAT, PEDAL_HAT, OPEN_HAT = 42, 44, 46
@@ -74,45 +77,6 @@ class PercussionContext:
 
 
 @dataclass(frozen=True, slots=True)
-class Pulse:
-    """A bar's strokes: ``pulses`` (felt beats) and ``step`` (subdivision), in quarter notes from the bar
-    line.
-    """
-
-    pulses: tuple[float, ...]
-    step: float
-    length: float
-
-    @classmethod
-    def of(cls, bar: Bar) -> Pulse:
-        """Compound metres are felt in dotted quarters, other eighth metres in quarters with a short or long
-        end.
-        """
-        compound = bar.denominator >= 8 and bar.numerator % 3 == 0 and bar.numerator > 3
-        unit = 12 / bar.denominator if compound else max(4 / bar.denominator, 1.0)
-        count = max(1, int(bar.length_beats / unit + 1e-9))
-        return cls(
-            tuple(index * unit for index in range(count)), unit / (3 if compound else 2), bar.length_beats
-        )
-
-    @property
-    def backbeats(self) -> tuple[float, ...]:
-        """The second, fourth ... pulse; in three the second and third."""
-        return self.pulses[1:] if len(self.pulses) == 3 else self.pulses[1::2]
-
-    @property
-    def strong(self) -> tuple[float, ...]:
-        """The first pulse, and the middle one of an even bar of four or more."""
-        half = len(self.pulses) // 2
-        return (0.0, self.pulses[half]) if len(self.pulses) >= 4 and len(self.pulses) % 2 == 0 else (0.0,)
-
-    def steps(self, divide: int = 1) -> tuple[float, ...]:
-        """Every subdivision, ``divide`` times finer."""
-        step = self.step / divide
-        return tuple(index * step for index in range(int(self.length / step + 1e-9)))
-
-
-@dataclass(frozen=True, slots=True)
 class _Stroke:
     beat: float
     pitch: int
@@ -152,7 +116,10 @@ def _bars(context: PercussionContext) -> list[tuple[int, float, Pulse]]:
         start = float(tempo_map.bar_starts_beats[index])
         if start >= context.end_beats - 1e-6:
             break
-        result.append((index - first, start, Pulse.of(tempo_map.bars[index])))
+        pulse = Pulse.of(tempo_map.bars[index])
+        if len(pulse.beats) == 1 and (index - first) % 2:
+            pulse = replace(pulse, strong=())
+        result.append((index - first, start, pulse))
     return result
 
 
@@ -160,8 +127,10 @@ def _clipped(context: PercussionContext, strokes: Sequence[_Stroke]) -> list[_St
     return [stroke for stroke in strokes if stroke.beat < context.end_beats - 1e-6]
 
 
-def _roll(context: PercussionContext, pitch: int, length_beats: float, loudest: int) -> list[_Stroke]:
-    """A crescendo roll into the section's end."""
+def _roll(context: PercussionContext, pitch: int, pulses: int, loudest: int) -> list[_Stroke]:
+    """A crescendo roll of so many pulses into the section's end."""
+    tempo_map = context.tempo_map
+    length_beats = pulses * tempo_map.bars[tempo_map.bar_at(context.span.end_beats - 1e-6)].pulse_beats
     count = round(length_beats / ROLL_STEP_BEATS)
     start = context.span.end_beats - length_beats
     if start < context.span.start_beats:
@@ -186,14 +155,15 @@ def _orchestral(context: PercussionContext) -> list[_Stroke]:
         if context.arousal >= 0.4 and context.density >= 0.4:
             strokes.append(_Stroke(start, KICK, 70, 1.0))
         if marching:
-            for index, beat in enumerate(pulse.pulses):
+            for index, beat in enumerate(pulse.beats):
                 strokes.append(_Stroke(start + beat, SNARE, 62 if beat in pulse.strong else 50))
                 if index % 2 == 1 or number % 4 == 3:
                     strokes.append(_Stroke(start + beat + pulse.step, SNARE, 42))
-                    strokes.append(_Stroke(start + beat + pulse.step * 1.5, SNARE, 46))
+                    last = beat + (pulse.step * 1.5 if pulse.divisions == 2 else pulse.upbeat)
+                    strokes.append(_Stroke(start + last, SNARE, 46))
     strokes = _clipped(context, strokes)
     if context.rises:
-        strokes += _roll(context, CYMBALS, 2.0, 58)
+        strokes += _roll(context, CYMBALS, 2, 58)
     if context.closes and context.span.section.dynamics >= 0.55:
         strokes += [_Stroke(context.end_beats, KICK, 96, 1.0), _Stroke(context.end_beats, CYMBALS, 90, 2.0)]
     return strokes
@@ -212,16 +182,16 @@ def _timpani(context: PercussionContext) -> list[_Stroke]:
     for number, start, pulse in _bars(context):
         if context.arousal >= 0.3 or (context.span.section.dynamics >= 0.6 and number % 2 == 0):
             wanted.append((start, 74, 1.0))
-        if context.arousal >= 0.6 and context.density >= 0.5 and len(pulse.pulses) >= 3:
-            wanted.append((start + pulse.pulses[-1], 56, 0.5))
-            wanted.append((start + pulse.pulses[-1] + pulse.step, 62, 0.5))
+        if context.arousal >= 0.6 and context.density >= 0.5 and len(pulse.beats) >= 3:
+            wanted.append((start + pulse.beats[-1], 56, 0.5))
+            wanted.append((start + pulse.beats[-1] + pulse.upbeat, 62, 0.5))
     strokes = [
         _Stroke(beat, pitch, velocity, duration)
         for beat, velocity, duration in wanted
         if beat < context.end_beats - 1e-6 and (pitch := root(beat)) is not None
     ]
     if context.rises and (pitch := root(context.span.end_beats - 1.0)) is not None:
-        strokes += _roll(context, pitch, 1.0, 74)
+        strokes += _roll(context, pitch, 1, 74)
     if context.closes and context.span.section.dynamics >= 0.45:
         pitch = root(context.end_beats)
         strokes += [] if pitch is None else [_Stroke(context.end_beats, pitch, 92, 2.0)]
@@ -231,15 +201,15 @@ def _timpani(context: PercussionContext) -> list[_Stroke]:
 def _brushes(context: PercussionContext) -> list[_Stroke]:
     strokes: list[_Stroke] = []
     for number, start, pulse in _bars(context):
-        for index, beat in enumerate(pulse.pulses):
+        for index, beat in enumerate(pulse.beats):
             strokes.append(_Stroke(start + beat, RIDE, 66 if beat in pulse.backbeats else 58))
             if index % 2 == 1 and context.density >= 0.3:
-                strokes.append(_Stroke(start + beat + pulse.step, RIDE, 48))
+                strokes.append(_Stroke(start + beat + pulse.upbeat, RIDE, 48))
         strokes += [_Stroke(start + beat, PEDAL_HAT, 56) for beat in pulse.backbeats]
         if context.arousal >= 0.2:
             strokes += [_Stroke(start + beat, KICK, 40) for beat in pulse.strong]
         if context.density >= 0.5:
-            answer = pulse.pulses[-1] + pulse.step if number % 2 else pulse.pulses[len(pulse.pulses) // 2]
+            answer = pulse.beats[-1] + pulse.upbeat if number % 2 else pulse.beats[len(pulse.beats) // 2]
             strokes.append(_Stroke(start + answer, SNARE, 40 if number % 4 != 3 else 58))
     strokes = _clipped(context, strokes)
     if context.closes:
@@ -248,31 +218,22 @@ def _brushes(context: PercussionContext) -> list[_Stroke]:
 
 
 def _electronic(context: PercussionContext) -> list[_Stroke]:
-    strokes: list[_Stroke] = []
+    strokes = _crashes(context)
     bars = _bars(context)
-    if context.arrives or context.arousal >= 0.5:
-        strokes.append(_Stroke(context.span.start_beats, CRASH, 76, 1.0))
-    strokes += [_Stroke(beat, CRASH, 80, 1.0) for beat in context.heavy_hits()]
     for number, start, pulse in bars:
         driving = context.arousal >= 0.5
         strokes += [
             _Stroke(start + beat, KICK, 92 if beat == 0 else 84)
-            for beat in (pulse.pulses if driving else pulse.strong)
+            for beat in (pulse.beats if driving else pulse.strong)
         ]
         if not driving and context.density >= 0.5 and number % 2:
-            strokes.append(_Stroke(start + pulse.pulses[-1] + pulse.step, KICK, 70))
+            strokes.append(_Stroke(start + pulse.beats[-1] + pulse.upbeat, KICK, 70))
         if context.density >= 0.35:
             clap = CLAP if context.arousal >= 0.3 else SIDE_STICK
             strokes += [_Stroke(start + beat, clap, 76) for beat in pulse.backbeats]
-        fine = 2 if context.density >= 0.65 else 1
-        for index, beat in enumerate(pulse.steps(fine)):
-            strokes.append(
-                _Stroke(start + beat, CLOSED_HAT, (58, 40, 50, 42)[index % 4 if fine == 2 else index % 2])
-            )
-        is_last = number == len(bars) - 1
-        if is_last and number > 0 and context.arousal >= 0.3 and not context.closes:
-            for index, tom in enumerate((HIGH_TOM, HIGH_TOM, MID_TOM, LOW_TOM)):
-                strokes.append(_Stroke(start + pulse.length - 1 + index / 4, tom, 66 + 7 * index))
+        strokes += _hats(start, pulse, CLOSED_HAT, fine=context.density >= 0.65)
+        if number == len(bars) - 1 and number > 0 and context.arousal >= 0.3 and not context.closes:
+            strokes += _fill(start, pulse, (HIGH_TOM, HIGH_TOM, MID_TOM, LOW_TOM))
         elif number % 4 == 3:
             strokes.append(_Stroke(start + pulse.length - pulse.step, OPEN_HAT, 56))
     strokes = _clipped(context, strokes)
@@ -281,18 +242,91 @@ def _electronic(context: PercussionContext) -> list[_Stroke]:
     return strokes
 
 
+def _acoustic(context: PercussionContext) -> list[_Stroke]:
+    """A pop drummer: bass drum on the strong beats, snare on the others, eighths on the hi-hat, the ride where it is
+    loud; a fill leads into the next section."""
+    strokes = _crashes(context)
+    bars = _bars(context)
+    dynamics = context.span.section.dynamics
+    snare, accent = (SNARE, 82) if dynamics >= 0.35 else (SIDE_STICK, 74)
+    cymbal = RIDE if dynamics >= 0.75 else CLOSED_HAT
+    for number, start, pulse in bars:
+        filled = number == len(bars) - 1 and number > 0 and context.density >= 0.4 and not context.closes
+        until = pulse.beats[-1] if filled and len(pulse.beats) > 1 else pulse.length
+        strokes += [
+            _Stroke(start + beat, KICK, 92 if beat == 0 else 84) for beat in pulse.strong if beat < until
+        ]
+        if context.density >= 0.45 and len(pulse.beats) > 1:
+            # Into the second strong beat, every other bar into the next bar too.
+            pushes = [beat - pulse.unit + pulse.upbeat for beat in pulse.strong[1:]]
+            pushes += [pulse.beats[-1] + pulse.upbeat] if number % 2 else []
+            strokes += [_Stroke(start + beat, KICK, 72) for beat in pushes if beat < until]
+        for beat in pulse.backbeats:
+            # The second of a waltz's two backbeats is the lighter.
+            light = beat - pulse.unit in pulse.backbeats
+            strokes += [_Stroke(start + beat, snare, accent - 14 * light)] if beat < until else []
+        strokes += [
+            stroke
+            for stroke in _hats(start, pulse, cymbal, fine=context.density >= 0.8 and pulse.divisions == 2)
+            if stroke.beat < start + until
+        ]
+        if filled:
+            strokes += _fill(start, pulse, (SNARE, HIGH_TOM, MID_TOM, LOW_TOM))
+        elif number % 4 == 3 and cymbal == CLOSED_HAT:
+            strokes.append(_Stroke(start + pulse.length - pulse.step, OPEN_HAT, 54))
+    strokes = _clipped(context, strokes)
+    if context.closes:
+        strokes.append(_Stroke(context.end_beats, KICK, 88))
+        if dynamics >= 0.4:
+            strokes.append(_Stroke(context.end_beats, CRASH, 76, 2.0))
+    return strokes
+
+
+def _crashes(context: PercussionContext) -> list[_Stroke]:
+    """A crash where a section arrives and on its heavy hits."""
+    strokes = [_Stroke(beat, CRASH, 80, 1.0) for beat in context.heavy_hits()]
+    if context.arrives or context.arousal >= 0.5:
+        strokes.append(_Stroke(context.span.start_beats, CRASH, 76, 1.0))
+    return strokes
+
+
+def _hats(start: float, pulse: Pulse, pitch: int, *, fine: bool) -> list[_Stroke]:
+    """Every subdivision of a bar (``fine``: twice as many), each beat's first the loudest."""
+    velocities = {2: (58, 50), 3: (58, 44, 50)}[pulse.divisions]
+    if fine:
+        velocities = tuple(velocity for loud in velocities for velocity in (loud, 40))
+    return [
+        _Stroke(start + beat, pitch, velocities[index % len(velocities)])
+        for index, beat in enumerate(pulse.steps(2 if fine else 1))
+    ]
+
+
+def _fill(start: float, pulse: Pulse, drums: Sequence[int]) -> list[_Stroke]:
+    """A run of sixteenths over the drums up to the bar line, a beat long."""
+    count = round(pulse.unit * 4) if pulse.unit * 4 >= len(drums) else len(drums)
+    first = start + pulse.length - pulse.unit
+    return [
+        _Stroke(
+            first + index * pulse.unit / count, drums[index * len(drums) // count], 64 + 24 * index // count
+        )
+        for index in range(count)
+    ]
+
+
 def _hand(context: PercussionContext) -> list[_Stroke]:
     strokes: list[_Stroke] = []
     for number, start, pulse in _bars(context):
-        for index, beat in enumerate(pulse.steps(2 if context.density >= 0.75 else 1)):
-            strokes.append(_Stroke(start + beat, SHAKER, 56 if index % 2 == 0 else 42))
+        fine = 2 if context.density >= 0.75 else 1
+        group = 2 if fine == 2 else pulse.divisions
+        for index, beat in enumerate(pulse.steps(fine)):
+            strokes.append(_Stroke(start + beat, SHAKER, 56 if index % group == 0 else 42))
         if context.density >= 0.45:
             strokes += [_Stroke(start + beat, TAMBOURINE, 52) for beat in pulse.backbeats]
         if context.arousal >= 0.1:
             strokes.append(_Stroke(start, LOW_CONGA, 70))
-            strokes.append(_Stroke(start + pulse.pulses[len(pulse.pulses) // 2] + pulse.step, LOW_CONGA, 58))
+            strokes.append(_Stroke(start + pulse.beats[len(pulse.beats) // 2] + pulse.upbeat, LOW_CONGA, 58))
             if number % 2:
-                strokes.append(_Stroke(start + pulse.pulses[-1] + pulse.step, OPEN_CONGA, 54))
+                strokes.append(_Stroke(start + pulse.beats[-1] + pulse.upbeat, OPEN_CONGA, 54))
     strokes = _clipped(context, strokes)
     if context.closes and context.density >= 0.45:
         strokes.append(_Stroke(context.end_beats, TAMBOURINE, 58))
@@ -304,10 +338,10 @@ def _heartbeat(context: PercussionContext) -> list[_Stroke]:
     for number, start, pulse in _bars(context):
         if number % 2 == 0 or context.density >= 0.5:
             strokes.append(_Stroke(start, KICK, 66))
-            strokes.append(_Stroke(start + pulse.step * 1.5, KICK, 50))
+            strokes.append(_Stroke(start + pulse.unit * (0.75 if pulse.divisions == 2 else 2 / 3), KICK, 50))
     strokes = _clipped(context, strokes)
     if context.rises:
-        strokes += _roll(context, CYMBALS, 4.0, 44)
+        strokes += _roll(context, CYMBALS, 4, 44)
     return strokes
 
 
@@ -315,6 +349,7 @@ _PATTERNS: dict[str, Callable[[PercussionContext], list[_Stroke]]] = {
     "orchestral": _orchestral,
     "timpani": _timpani,
     "brushes": _brushes,
+    "acoustic": _acoustic,
     "electronic": _electronic,
     "hand": _hand,
     "heartbeat": _heartbeat,

@@ -37,6 +37,7 @@ from composer.texture import (
 from composer.theory import Key
 
 PHRASE_REST_BEATS = 1.0  # a rest that ends a phrase
+DETACHED_BASS_PULSES, DETACHED_PULSES = 1, 2  # what plays detached holds no note longer
 LEGATO_GAP_BEATS = 0.25
 REGISTER_GAIN = 6  # semitones nearer to the leader's middle that an octave must bring
 DEFAULT_VELOCITY = 80
@@ -106,6 +107,11 @@ class SectionSetting:
             ),
         )
 
+    @property
+    def pulse_beats(self) -> float:
+        """The pulse of the section's first bar."""
+        return self.windows[0].pulse_beats
+
     def parts(self) -> list[Part]:
         """What every active layer plays."""
         section = self.span.section
@@ -115,8 +121,11 @@ class SectionSetting:
             if section.density >= layer.min_density and section.dynamics >= layer.min_dynamics
         ]
         lines = self._lines(active)
-        parts = [Part(layer, self.span, _fit(lines[index], layer)) for index, layer in enumerate(active)]
+        parts = [Part(layer, self.span, self._fit(lines[index], layer)) for index, layer in enumerate(active)]
         return parts if self.final_beats is None else self._closed(parts)
+
+    def _fit(self, notes: Sequence[Note], layer: Layer) -> tuple[Note, ...]:
+        return _fit(notes, layer, DETACHED_PULSES * self.pulse_beats)
 
     def _lines(self, active: Sequence[Layer]) -> list[tuple[Note, ...]]:
         """The notes of each active layer, before they are fitted to its instrument."""
@@ -171,7 +180,7 @@ class SectionSetting:
                 if window.chord is not None
             )
         if layer.articulation == "detached":
-            return detached(line)
+            return detached(line, DETACHED_BASS_PULSES * self.pulse_beats)
         sustained = []
         window_ends = [window.end_beats for window in self.windows]
         limits = [*(note.onset_beats for note in line), self.span.end_beats][1:]
@@ -190,7 +199,8 @@ class SectionSetting:
         notes = [
             _held(window, pitch) for window, voicing in pads for pitch in _share(voicing, layer, divided)
         ]
-        return detached(notes, 2.0) if layer.articulation == "detached" else tuple(notes)
+        longest = DETACHED_PULSES * self.pulse_beats
+        return detached(notes, longest) if layer.articulation == "detached" else tuple(notes)
 
     def _counter(
         self, pads: Sequence[tuple[Window, tuple[int, ...]]], instrument: Instrument
@@ -212,14 +222,15 @@ class SectionSetting:
                 key=lambda candidate: abs(candidate - previous),
             )
             length = window.end_beats - window.start_beats
-            if length >= 2.0 and len(above) <= length:
-                half = 0.5 * length if length <= 4 else length - 2.0
+            pulses = round(length / window.pulse_beats)
+            if pulses >= 2 and len(above) <= length:
                 others = [p for p in classes if p != pitch % 12] or classes
                 answer = min(
                     (nearest_pitch(pitch_class, pitch, low, high) for pitch_class in others),
                     key=lambda candidate: abs(candidate - pitch),
                 )
-                middle = window.start_beats + round(half * 2) / 2
+                first = (pulses + 1) // 2 if pulses <= 4 else pulses - 2
+                middle = window.start_beats + first * window.pulse_beats
                 notes.append(Note(window.start_beats, middle - window.start_beats, pitch, DEFAULT_VELOCITY))
                 notes.append(Note(middle, window.end_beats - middle, answer, DEFAULT_VELOCITY))
                 previous = answer
@@ -258,7 +269,7 @@ class SectionSetting:
             if part.layer.role in ("bass", "arpeggio"):
                 chord_notes = [bass, *chord_notes] if part.layer.role == "arpeggio" else [bass]
             if part.layer.role in carrying:
-                part = replace(part, notes=_fit((*_until(part.notes, start), *chord_notes), part.layer))
+                part = replace(part, notes=self._fit((*_until(part.notes, start), *chord_notes), part.layer))
             result.append(part)
         return result
 
@@ -351,8 +362,10 @@ def _guide_tones(chord: Chord | None, voicing: Sequence[int]) -> tuple[int, ...]
     return tuple(sorted(chord.pitch_classes, key=lambda pc: (order.get((pc - chord.root) % 12, 2), pc)))
 
 
-def _fit(notes: Sequence[Note], layer: Layer) -> tuple[Note, ...]:
-    """``notes`` as the layer's instrument plays them: octave, range, articulation, voices."""
+def _fit(notes: Sequence[Note], layer: Layer, detached_beats: float) -> tuple[Note, ...]:
+    """``notes`` as the layer's instrument plays them: octave, range, articulation, voices; where it is detached, no
+    note (the bass's apart) is longer than ``detached_beats``.
+    """
     instrument = layer.instrument
     if instrument.is_drums:
         return playable(notes, instrument.polyphony)
@@ -369,7 +382,7 @@ def _fit(notes: Sequence[Note], layer: Layer) -> tuple[Note, ...]:
     if layer.role == "melody" and layer.articulation == "sustained" and not instrument.decays:
         moved = list(legato(moved, LEGATO_GAP_BEATS))
     if layer.articulation == "detached" and layer.role != "bass":
-        moved = list(detached(moved, 2.0))
+        moved = list(detached(moved, detached_beats))
     return playable(moved, instrument.polyphony, keep_low=layer.role == "bass")
 
 

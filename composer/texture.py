@@ -2,7 +2,8 @@
 
 Convention: beats and MIDI pitches as in `composer.music`. The texture is read window by window; a window is
 a stretch of one chord within one bar and one section. Voicings move by the smallest total distance (the law
-of the shortest way, Schoenberg, *Harmonielehre*, 1911).
+of the shortest way, Schoenberg, *Harmonielehre*, 1911). What counts as held is measured in pulses
+(`composer.timing.Bar.pulse_beats`), for a quarter note is a short one in 6/8.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from composer.music import Chord, ChordSpan, Note
 from composer.timing import TempoMap
 
 MIN_WINDOW_BEATS = 0.25
-MAX_PAD_BEATS = 8.0  # a held chord is struck anew after this
-HELD_BEATS = 1.0  # inner notes at least this long belong to the harmony
+MAX_PAD_PULSES = 8  # a held chord is struck anew after this
+HELD_PULSES = 1  # inner notes at least this long belong to the harmony
 BASS_CEILING = 60  # nothing above middle C is taken for a bass
 BASS_TOP = 50  # a bass instrument plays its line no higher than this where it can
 BASS_STEP = 4  # semitones above a window's lowest note that still count as its bass line
@@ -27,11 +28,14 @@ _EPS = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A stretch of one chord (None: no chord) from ``start_beats`` to ``end_beats``."""
+    """A stretch of one chord (None: no chord) from ``start_beats`` to ``end_beats``; ``pulse_beats`` is its bar's
+    pulse in quarter notes.
+    """
 
     start_beats: float
     end_beats: float
     chord: Chord | None
+    pulse_beats: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -63,19 +67,20 @@ def make_windows(
     for first, last in pairwise(kept):
         index = bisect.bisect_right(onsets, first + MIN_WINDOW_BEATS) - 1
         sounding = index >= 0 and chords[index].onset_beats + chords[index].duration_beats > first + _EPS
-        windows.append(Window(first, last, chords[index].chord if sounding else None))
+        pulse = tempo_map.bars[tempo_map.bar_at(first + MIN_WINDOW_BEATS)].pulse_beats
+        windows.append(Window(first, last, chords[index].chord if sounding else None, pulse))
     return tuple(windows)
 
 
 def merge_windows(windows: Sequence[Window]) -> tuple[Window, ...]:
-    """Neighbours of one chord made one, up to `MAX_PAD_BEATS`."""
+    """Neighbours of one chord made one, up to `MAX_PAD_PULSES`."""
     merged: list[Window] = []
     for window in windows:
         last = merged[-1] if merged else None
         if (
             last is not None
             and last.chord == window.chord
-            and window.end_beats - last.start_beats <= MAX_PAD_BEATS
+            and window.end_beats - last.start_beats <= MAX_PAD_PULSES * last.pulse_beats
         ):
             merged[-1] = replace(last, end_beats=window.end_beats)
         else:
@@ -112,8 +117,9 @@ def split_texture(accompaniment: Sequence[Note], windows: Sequence[Window]) -> T
                 bass.append(chord.pop(0))
                 found = True
             block = len(chord) >= 3
+            long = HELD_PULSES * window.pulse_beats - _EPS
             for note in chord:
-                (held if block or note.duration_beats >= HELD_BEATS - _EPS else moving).append(note)
+                (held if block or note.duration_beats >= long else moving).append(note)
         if not found and window.chord is not None:
             previous = bass[-1].pitch if bass else 43
             velocity = round(sum(note.velocity for note in inside) / len(inside))
@@ -179,7 +185,7 @@ def legato(notes: Sequence[Note], gap_beats: float) -> tuple[Note, ...]:
     return tuple(joined)
 
 
-def detached(notes: Sequence[Note], longest_beats: float = 1.0) -> tuple[Note, ...]:
+def detached(notes: Sequence[Note], longest_beats: float) -> tuple[Note, ...]:
     """No note longer than ``longest_beats``."""
     return tuple(
         replace(note, duration_beats=longest_beats) if note.duration_beats > longest_beats else note

@@ -131,7 +131,7 @@ def test_triplets_are_written_as_triplets():
     tempo_map = TempoMap((Bar.at_bpm(90),))
     notes = [Note(index / 3, 1 / 3, 60 + index, 80) for index in range(3)]
     voice = write_staff(notes, tempo_map, decays=False)[0].voices[0]
-    assert [(item.length, item.type_name, item.triplet) for item in voice[:3]] == [(8, "eighth", True)] * 3
+    assert [(item.length, item.type_name, item.triplet) for item in voice[:3]] == [(8, "eighth", "eighth")] * 3
     assert (voice[0].opens_triplet, voice[2].closes_triplet) == (True, True)
 
 

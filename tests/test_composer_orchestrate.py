@@ -206,7 +206,7 @@ def test_loud_sections_are_louder_and_the_change_is_a_crescendo():
     assert loud > soft + 30
     steps = [abs(b - a) for (_, a), (_, b) in pairwise(melody.expression)]
     assert max(steps) <= 12
-    curve = DynamicsCurve.of(cue_spans(cues), cues.tempo_map.end_beats)
+    curve = DynamicsCurve.of(cue_spans(cues), cues.tempo_map)
     levels = [curve.level_at(beat / 4) for beat in range(int(cues.tempo_map.end_beats * 4))]
     assert all(later >= level - 1e-9 for level, later in pairwise(levels))
 
