@@ -41,16 +41,19 @@ _CHORD_CLASSES = [
 
 @dataclass(frozen=True)
 class Built:
-    """The songs of one work. ``off_grid`` counts the notes whose onset the grid moved by more than `ON_GRID`."""
+    """The songs of one work. ``off_grid`` counts the notes whose onset the grid moved by more than `ON_GRID`;
+    ``borders_s`` are the borders of each song's bars (bars + 1,) in seconds from the start of the work, where known."""
 
     songs: tuple[Song, ...]
     off_grid: int
+    borders_s: tuple[np.ndarray, ...] = ()
 
 
 @dataclass(frozen=True)
 class _Pulses:
     """A piece in pulses. ``onset``, ``duration`` (n,) pulses; ``pitch``, ``velocity`` (n,); ``melody`` (n,) bool;
-    ``starts`` (bars + 1,) pulses, ``compound`` and ``opens`` (bars,), ``bpm`` (bars,) pulses a minute;
+    ``starts`` (bars + 1,) pulses, ``starts_s`` the same in seconds; ``compound`` and ``opens`` (bars,), ``bpm`` (bars,)
+    pulses a minute;
     ``chords`` (pulses,) ids, from the piece's symbols where ``symbols``.
     """
 
@@ -60,6 +63,7 @@ class _Pulses:
     velocity: np.ndarray
     melody: np.ndarray
     starts: np.ndarray
+    starts_s: np.ndarray
     compound: np.ndarray
     opens: np.ndarray
     bpm: np.ndarray
@@ -74,13 +78,15 @@ def build_songs(piece: Piece, number: int, style: int, most_notes: int | None = 
     """
     pulses = _in_pulses(piece, most_notes)
     songs: list[Song] = []
+    borders_s: list[np.ndarray] = []
     off_grid = 0
     for first, end, key in _segments(pulses):
         song, moved = _song(pulses, first, end, key, (number, style, len(songs)))
         if song is not None:
             songs.append(song)
+            borders_s.append(pulses.starts_s[first : end + 1])
             off_grid += moved
-    return Built(tuple(songs), off_grid)
+    return Built(tuple(songs), off_grid, tuple(borders_s))
 
 
 def _in_pulses(piece: Piece, most_notes: int | None) -> _Pulses:
@@ -113,6 +119,12 @@ def _in_pulses(piece: Piece, most_notes: int | None) -> _Pulses:
         heard = len(np.unique(tune)) / max(len(np.unique(tune // grid.TICKS_PER_BEAT)), 1)
         bpm = np.where(np.isnan(bpm), likely_bpm(heard), bpm)
     lengths, of_bar = split_bars(beats)
+    split = np.concatenate([[0], np.cumsum(lengths)])
+    of_border = np.append(of_bar, piece.bars - 1)
+    quarters = piece.bar_starts[of_border] + np.maximum(
+        split - starts[of_border] - lead[of_border], 0.0
+    ) * pulse[of_border]  # fmt: skip
+    bar_s = np.diff(piece.bar_starts) * 60.0 / piece.quarter_bpm
     first_of_bar = np.zeros(starts[-1], bool)
     first_of_bar[starts[:-1]] = True
     chords = np.full(starts[-1], CHORD_NONE)
@@ -125,7 +137,8 @@ def _in_pulses(piece: Piece, most_notes: int | None) -> _Pulses:
         chords = recognize_chords(onset, duration, pitch, np.ones(onset.size), int(starts[-1]), first_of_bar)
     return _Pulses(
         onset, duration, pitch, velocity, melody,
-        starts=np.concatenate([[0], np.cumsum(lengths)]),
+        starts=split,
+        starts_s=np.interp(quarters, piece.bar_starts, np.concatenate([[0.0], np.cumsum(bar_s)])),
         compound=compound[of_bar],
         opens=piece.opens[of_bar] & np.append(True, of_bar[1:] != of_bar[:-1]),
         bpm=np.clip(bpm, LOWEST_BPM, HIGHEST_BPM)[of_bar],

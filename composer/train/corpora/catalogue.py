@@ -72,28 +72,36 @@ def archive_members(path: Path) -> Iterator[tuple[str, bytes]]:
         raise UnusablePiece(f"{path.name}: a damaged archive ({error})") from error
 
 
-def _scores(collection: str, path: Path) -> Iterator[Work]:
-    for name, content in archive_members(path):
-        if name.lower().endswith((".mxl", ".musicxml")) and not name.endswith("_melody.mxl"):
+def _below(root: str, name: str) -> str:
+    """A member's path from the project's folder ``root`` on, whatever the archive has wrapped around it."""
+    at = f"/{name}".rfind(f"/{root}/")
+    return name[at:] if at >= 0 else name
+
+
+def _scores(collection: str, root: str, path: Path) -> Iterator[Work]:
+    for member, content in archive_members(path):
+        if member.lower().endswith((".mxl", ".musicxml")):
+            name = _below(root, member)
             yield Work(name, work_number(collection, name), {"score": content})
 
 
 def _lieder(path: Path) -> Iterator[Work]:
-    return _scores("lieder", path)
+    return _scores("lieder", "scores", path)
 
 
 def _quartets(path: Path) -> Iterator[Work]:
-    return _scores("quartets", path)
+    return _scores("quartets", "scores", path)
 
 
 def _lead_sheets(path: Path) -> Iterator[Work]:
-    return _scores("ewld", path)
+    return _scores("ewld", "dataset", path)
 
 
 def _orchestra(path: Path) -> Iterator[Work]:
     annotations: dict[str, bytes] = {}
     waiting: dict[str, Work] = {}
-    for name, content in archive_members(path):
+    for member, content in archive_members(path):
+        name = _below("data", member)
         if name.endswith("_annotations.csv"):
             annotations[name.removesuffix("_annotations.csv")] = content
         elif name.endswith(".mxl") and not name.endswith("_melody.mxl"):
