@@ -17,11 +17,13 @@ import hashlib
 import json
 import multiprocessing
 import os
+import signal
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
@@ -42,6 +44,7 @@ from composer.train.song import Song, load_songs, save_songs, split_of
 
 ANNOTATION_LICENCE = "CC BY-SA (Hauptstimme annotations)"
 REPORTED_REFUSALS = 200
+WAITING_A_JOB = 4  # works held in memory for each process
 # What damaged files raise on their way through numpy and mido.
 DAMAGE = (ValueError, KeyError, IndexError, EOFError, OSError, OverflowError, ZeroDivisionError)
 
@@ -56,7 +59,7 @@ class Read:
 
 
 def read_collection(collection: Collection, path: Path, leading_voice: bool = False, jobs: int = 1) -> Read:
-    """All songs of an archive or folder, in the order of its works' numbers. Copies of a work are left out."""
+    """All songs of an archive or folder, in the order of its works' paths. Copies of a work are left out."""
     works = collection.find(path)
     if not leading_voice:
         works = (replace(w, files={k: v for k, v in w.files.items() if k != ANNOTATIONS}) for w in works)
@@ -103,16 +106,25 @@ def _results(collection: Collection, works: Iterator[Work], jobs: int) -> Iterat
             yield Work(work.path, work.number, {}), _read_work(collection.read, work)
         return
     read = partial(_read_work, collection.read)
-    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+    context = multiprocessing.get_context("spawn")  # a fork of a program with threads may hang
+    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_leave_interrupts)
+    try:
         waiting: dict[Future[Built | str], Work] = {}
         more = True
         while waiting or more:
-            for work in islice(works, 4 * jobs - len(waiting)):
+            for work in islice(works, WAITING_A_JOB * jobs - len(waiting)):
                 waiting[pool.submit(read, work)] = Work(work.path, work.number, {})
-            more = len(waiting) >= 4 * jobs
+            more = len(waiting) >= WAITING_A_JOB * jobs
             finished, _ = wait(waiting, return_when=FIRST_COMPLETED)
             for future in finished:
                 yield waiting.pop(future), future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _leave_interrupts() -> None:
+    """Ctrl-C is for the parent."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def fingerprint(path: Path) -> str:
@@ -214,6 +226,10 @@ def main() -> None:
             )
         except UnusablePiece as error:
             parser.exit(3, f"{error}; fetch it again\n")
+        except BrokenProcessPool:
+            parser.exit(
+                5, f"{collection.name}: a reading process was killed, for memory perhaps; give --jobs 1\n"
+            )
         licence = collection.licence
         if collection.name == "folder" and args.folder_licence:
             licence = args.folder_licence

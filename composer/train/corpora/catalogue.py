@@ -74,7 +74,7 @@ def archive_members(path: Path) -> Iterator[tuple[str, bytes]]:
 
 def _below(root: str, name: str) -> str:
     """A member's path from the project's folder ``root`` on, whatever the archive has wrapped around it."""
-    at = f"/{name}".rfind(f"/{root}/")
+    at = f"/{name}".find(f"/{root}/")
     return name[at:] if at >= 0 else name
 
 
