@@ -121,7 +121,7 @@ class PartWriter:
                     _tempo_mark(measure, bar)
                     shown_bpm, shown_pulse, played_bpm = bar.bpm, bar.pulse_beats, bar.bpm
                 elif abs(bar.bpm - played_bpm) > PLAYED_TEMPO_CHANGE * played_bpm:
-                    _tempo_mark(measure, bar, visible=False)
+                    _sound_tempo(measure, bar)
                     played_bpm = bar.bpm
             for marker in self.above.get(index, ()):
                 self._marker(measure, index, marker)
@@ -340,17 +340,20 @@ def _dynamics_by_bar(score: Score, track: Track) -> dict[int, str]:
     return marks
 
 
-def _tempo_mark(measure: ET.Element, bar: Bar, *, visible: bool = True) -> None:
+def _tempo_mark(measure: ET.Element, bar: Bar) -> None:
     """The tempo in pulses a minute: of a dotted note in compound metres."""
     direction = ET.SubElement(measure, "direction", placement="above")
     metronome = ET.SubElement(ET.SubElement(direction, "direction-type"), "metronome")
-    if not visible:
-        metronome.set("print-object", "no")
     text_element(metronome, "beat-unit", _BEAT_UNITS[bar.pulse_beats])
     if bar.is_compound:
         ET.SubElement(metronome, "beat-unit-dot")
     text_element(metronome, "per-minute", str(round(bar.bpm / bar.pulse_beats)))
-    ET.SubElement(direction, "sound", tempo=f"{bar.bpm:.6g}")  # quarter notes a minute, whatever the metre
+    _sound_tempo(direction, bar)
+
+
+def _sound_tempo(parent: ET.Element, bar: Bar) -> None:
+    """The tempo for playback, which is not shown: quarter notes a minute, whatever the metre."""
+    ET.SubElement(parent, "sound", tempo=f"{bar.bpm:.6g}")
 
 
 def _transpose(attributes: ET.Element, shift: int) -> None:

@@ -2,9 +2,9 @@
 
 Convention: beats and sounding pitches as in `composer.music`. Every section is set for its own palette;
 layers enter and leave at section starts. Melodies are never dropped, they are moved by octaves into an
-instrument's range, phrase by phrase; lines get no more voices than their instrument has. The last chord is
-held to the end of the picture. The division into melody, counter-melody, harmony, figuration and bass is
-Rimsky-Korsakov's (*Principles of Orchestration*, 1913, ch. II-III).
+instrument's range, by sections or phrases (`composer.fitting`); lines get no more voices than their
+instrument has. The last chord is held to the end of the picture. The division into melody, counter-melody,
+harmony, figuration and bass is Rimsky-Korsakov's (*Principles of Orchestration*, 1913, ch. II-III).
 """
 
 from __future__ import annotations
@@ -92,7 +92,10 @@ def _tracks(parts: Sequence[Part], curve: DynamicsCurve) -> tuple[Track, ...]:
         same_role = [place for place in shared if place[1] == least[1] and place != least]
         target = max(same_role, key=lambda place: (len(notes[place]), place))
         instrument = INSTRUMENTS[target[0]]
-        notes[target] += [replace(note, pitch=instrument.fold(note.pitch)) for note in notes.pop(least)]
+        added = [replace(note, pitch=instrument.fold(note.pitch)) for note in notes.pop(least)]
+        if least[1] == "melody":  # what plays the tune already needs no other octave of it
+            added = _undoubled(added, notes[target])
+        notes[target] += added
     names = [name for name, _ in notes]
     tracks = []
     for name, role in sorted(notes, key=lambda place: ROLES.index(place[1])):
@@ -111,6 +114,12 @@ def _tracks(parts: Sequence[Part], curve: DynamicsCurve) -> tuple[Track, ...]:
             )
         )
     return tuple(tracks)
+
+
+def _undoubled(notes: Sequence[Note], others: Sequence[Note]) -> list[Note]:
+    """Those of ``notes`` that start with none of ``others``."""
+    taken = {round(note.onset_beats * 480) for note in others}
+    return [note for note in notes if round(note.onset_beats * 480) not in taken]
 
 
 def _clipped(chords: Sequence[ChordSpan], end_beats: float) -> tuple[ChordSpan, ...]:

@@ -2,8 +2,7 @@
 
 Convention: beats and sounding pitches as in `composer.music`. The piano texture becomes bass, harmony and
 figuration (`composer.texture`); harmony is voiced anew from the chords, close and by the shortest way, and
-divided among the desks; phrases move by octaves into their instrument's range as wholes. The film's last
-chord is held to its end.
+divided among the desks. The film's last chord is held to its end.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from composer.cue_spans import CueSpan, HitBeat
+from composer.fitting import fit
 from composer.instruments import Instrument
 from composer.music import Chord, LeadSheet, Note
 from composer.palettes import Layer, Palette
@@ -22,23 +22,18 @@ from composer.texture import (
     PAD_HIGH,
     Texture,
     Window,
-    deep,
     detached,
-    legato,
     make_windows,
     merge_windows,
     nearest_pitch,
     notes_between,
-    playable,
     split_texture,
     voice,
     weighty_pitch_classes,
 )
 from composer.theory import Key
 
-PHRASE_REST_BEATS = 1.0  # a rest that ends a phrase
 DETACHED_BASS_PULSES, DETACHED_PULSES = 1, 2  # what plays detached holds no note longer
-LEGATO_GAP_BEATS = 0.25
 REGISTER_GAIN = 6  # semitones nearer to the leader's middle that an octave must bring
 DEFAULT_VELOCITY = 80
 MIN_NOTE_BEATS = 1 / 480
@@ -125,7 +120,7 @@ class SectionSetting:
         return parts if self.final_beats is None else self._closed(parts)
 
     def _fit(self, notes: Sequence[Note], layer: Layer) -> tuple[Note, ...]:
-        return _fit(notes, layer, DETACHED_PULSES * self.pulse_beats)
+        return fit(notes, layer, DETACHED_PULSES * self.pulse_beats)
 
     def _lines(self, active: Sequence[Layer]) -> list[tuple[Note, ...]]:
         """The notes of each active layer, before they are fitted to its instrument."""
@@ -360,48 +355,3 @@ def _guide_tones(chord: Chord | None, voicing: Sequence[int]) -> tuple[int, ...]
         return tuple(pitch % 12 for pitch in voicing)
     order = {3: 0, 4: 0, 10: 1, 11: 1, 2: 0, 5: 0, 7: 2, 6: 1, 8: 1, 0: 3}
     return tuple(sorted(chord.pitch_classes, key=lambda pc: (order.get((pc - chord.root) % 12, 2), pc)))
-
-
-def _fit(notes: Sequence[Note], layer: Layer, detached_beats: float) -> tuple[Note, ...]:
-    """``notes`` as the layer's instrument plays them: octave, range, articulation, voices; where it is detached, no
-    note (the bass's apart) is longer than ``detached_beats``.
-    """
-    instrument = layer.instrument
-    if instrument.is_drums:
-        return playable(notes, instrument.polyphony)
-    moved: list[Note] = []
-    for phrase in _phrases(notes):
-        shift = 12 * layer.octaves + _octave_shift(
-            [note.pitch + 12 * layer.octaves for note in phrase], instrument
-        )
-        for note in phrase:
-            pitch = instrument.fold(note.pitch + shift)
-            if layer.role == "bass":
-                pitch = deep(pitch, instrument.low)
-            moved.append(replace(note, pitch=pitch))
-    if layer.role == "melody" and layer.articulation == "sustained" and not instrument.decays:
-        moved = list(legato(moved, LEGATO_GAP_BEATS))
-    if layer.articulation == "detached" and layer.role != "bass":
-        moved = list(detached(moved, detached_beats))
-    return playable(moved, instrument.polyphony, keep_low=layer.role == "bass")
-
-
-def _phrases(notes: Sequence[Note]) -> list[list[Note]]:
-    """Notes in order of onset, parted where nothing sounds for `PHRASE_REST_BEATS`."""
-    phrases: list[list[Note]] = []
-    end = -PHRASE_REST_BEATS
-    for note in sorted(notes, key=lambda note: note.onset_beats):
-        if not phrases or note.onset_beats - end >= PHRASE_REST_BEATS - _EPS:
-            phrases.append([])
-        phrases[-1].append(note)
-        end = max(end, note.end_beats)
-    return phrases
-
-
-def _octave_shift(pitches: Sequence[int], instrument: Instrument) -> int:
-    """The octaves (in semitones) that bring most of a phrase into range, the smallest of equals."""
-
-    def outside(shift: int) -> int:
-        return sum(not instrument.low <= pitch + shift <= instrument.high for pitch in pitches)
-
-    return min((0, 12, -12, 24, -24, 36, -36), key=lambda shift: (outside(shift), abs(shift)))
