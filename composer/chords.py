@@ -24,7 +24,7 @@ from composer.themes import NEW, only, recall_chords, recalled_bars
 from composer.tokens import grid
 from composer.tokens.frame import MAX_NOTES_A_BAR
 from composer.tokens.picture import Picture, picture_of
-from composer.tokens.vocabulary import CHORD_NONE, CHORDS, chord_id
+from composer.tokens.vocabulary import CHORD_NONE, CHORDS, chord_id, transpose_chord
 from composer.video.features import VideoFeatures
 
 CHECKPOINT = Path(__file__).parent / "checkpoints" / "chords-open.safetensors"
@@ -121,10 +121,12 @@ def _cadence(form: Form, bar: int) -> np.ndarray:
     before it leads there: V, V7, vii, IV or ii (Caplin, *Classical Form*, 1998, ch. 3)."""
     beats = int(form.frame.bar_beats[bar])
     allowed = np.tile(np.arange(CHORDS) != CHORD_NONE, (beats, 1))
-    last = len(form.sections) - 1
+    last = form.last_bar
     minor = bool(form.frame.minor[last])
     if bar == last:
         allowed[:] = np.arange(CHORDS) == (chord_id(9, "m") if minor else chord_id(0, ""))
     elif bar == last - 1:
-        allowed[-1] = np.isin(np.arange(CHORDS), [chord_id(*name) for name in LEADING_HOME[minor]])
+        to_its_key = int(form.shifts[last] - form.shifts[bar])
+        leading = [transpose_chord(chord_id(*name), to_its_key) for name in LEADING_HOME[minor]]
+        allowed[-1] = np.isin(np.arange(CHORDS), leading)
     return allowed

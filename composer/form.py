@@ -27,7 +27,7 @@ PHRASE_BARS = 4
 class Form:
     """``sections`` (one a bar), ``shifts`` (bars,) semitones from the models' key to the bar's; of every beat of the
     models, which is a pulse (`composer.timing.Bar.pulse_beats`): ``beat_onsets``, ``beat_ends`` and ``pulses``, its
-    full length, (beats,) in quarter notes on the tempo map; ``bar_s`` (bars,) seconds."""
+    full length, (beats,) in quarter notes on the tempo map; ``bar_s`` (bars,) seconds that sound."""
 
     frame: Frame
     sections: tuple[Section, ...]
@@ -42,23 +42,27 @@ class Form:
         """Number of whole beats."""
         return len(self.beat_onsets)
 
+    @property
+    def last_bar(self) -> int:
+        """The bar in which the music ends: the last that is not silent."""
+        sounding = [bar for bar, section in enumerate(self.sections) if not section.silent]
+        return sounding[-1] if sounding else len(self.sections) - 1
+
     def notes(self, found: GridNotes) -> tuple[Note, ...]:
         """Grid notes to sounding notes: moved to their key, within the piano, cut at the end of the music."""
         end = float(self.beat_ends[-1])
         bar_of_beat = self.frame.bar_of_beat
-        notes = []
-        for beat, sub, pitch, duration, velocity in zip(
-            found.beat, found.sub, found.pitch, found.duration, found.velocity, strict=True
-        ):
-            pulse = float(self.pulses[beat])
-            onset = float(self.beat_onsets[beat]) + pulse * grid.SUB_TICKS[sub] / grid.TICKS_PER_BEAT
-            if onset >= self.beat_ends[beat]:  # in the missing part of a shortened beat
-                continue
-            length = min(pulse * grid.duration_beats(int(duration)), end - onset)
-            moved = fold(int(pitch) + int(self.shifts[bar_of_beat[beat]]))
-            loudness = int(velocity) * grid.VELOCITY_STEP + grid.VELOCITY_STEP // 2
-            notes.append(Note(onset, length, moved, max(1, min(127, loudness))))
-        return tuple(notes)
+        onsets = self.beat_onsets[found.beat] + self.pulses[found.beat] * grid.onset_beats(0, found.sub)
+        lengths = np.minimum(self.pulses[found.beat] * grid.duration_beats(found.duration), end - onsets)
+        pitches = found.pitch + self.shifts[bar_of_beat[found.beat]]
+        levels = np.clip(found.velocity * grid.VELOCITY_STEP + grid.VELOCITY_STEP // 2, 1, 127)
+        sounding = onsets < self.beat_ends[found.beat]  # not in the missing part of a shortened beat
+        return tuple(
+            Note(float(onset), float(length), fold(int(pitch)), int(level))
+            for onset, length, pitch, level in zip(
+                onsets[sounding], lengths[sounding], pitches[sounding], levels[sounding], strict=True
+            )
+        )
 
     def grid_notes(self, notes: tuple[Note, ...]) -> GridNotes:
         """Sounding notes back to the grid and the models' key."""
@@ -67,7 +71,8 @@ class Form:
         carried, sub = grid.quantize_onsets(
             np.maximum(onsets - self.beat_onsets[beat], 0.0) / self.pulses[beat]
         )
-        beat = np.minimum(beat + carried, self.beats - 1)
+        beyond = beat + carried >= self.beats  # a note just before the end stays the last of its beat
+        beat, sub = np.where(beyond, self.beats - 1, beat + carried), np.where(beyond, grid.LAST_SUB, sub)
         pitch = np.array([note.pitch for note in notes], int) - self.shifts[self.frame.bar_of_beat[beat]]
         rows = np.stack(
             [
@@ -117,12 +122,13 @@ def form_of(cues: CueSheet) -> Form:
     """The form that a cue sheet asks for."""
     tempo_map = cues.tempo_map
     starts = tempo_map.bar_starts_beats
-    sections, onsets, ends, pulses, counts = [], [], [], [], []
+    sections, onsets, ends, pulses, counts, lengths_s = [], [], [], [], [], []
     for index, bar in enumerate(tempo_map.bars):
         start, end = float(starts[index]), min(float(starts[index + 1]), tempo_map.end_beats)
         sections.append(_section_at(cues, tempo_map.seconds((start + end) / 2)))
         pulse = bar.pulse_beats
         count = max(1, math.ceil((end - start) / pulse - 1e-9))
+        lengths_s.append((end - start) * bar.tempo_us / 1e6)
         counts.append(count)
         onsets += [start + k * pulse for k in range(count)]
         ends += [min(start + (k + 1) * pulse, end) for k in range(count)]
@@ -136,13 +142,13 @@ def form_of(cues: CueSheet) -> Form:
         minor=np.array([int(key.mode == "minor") for key in keys]),
         valence=np.array([section.valence for section in sections]),
         arousal=np.array([section.arousal for section in sections]),
-        style=np.array([_written_style(section) for section in sections]),
+        style=np.full(len(sections), STYLES.index("pop" if cues.is_pop else "art song")),
         phrase_left=phrase_left,
         cadence=cadence,
     )
     return Form(
         frame, tuple(sections), _shifts(keys), np.array(onsets), np.array(ends), np.array(pulses),
-        np.array([bar.length_s for bar in tempo_map.bars]),
+        np.array(lengths_s),
     )  # fmt: skip
 
 
@@ -156,10 +162,6 @@ def _phrases(sections: list[Section]) -> tuple[np.ndarray, np.ndarray]:
         cadence += [CADENCES.index("none")] * (bars - 1) + [CADENCES.index("closing")]
     open_ends = (np.array(left) == 0) & (np.array(cadence) != CADENCES.index("closing"))
     return np.array(left), np.where(open_ends, -1, cadence)
-
-
-def _written_style(section: Section) -> int:
-    return STYLES.index("pop" if section.style == "pop" else "art song")
 
 
 def _section_at(cues: CueSheet, time_s: float) -> Section:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
@@ -49,9 +50,9 @@ def melody_request(form: Form, harmony: Harmony) -> Request:
     chords = form.chord_ids(harmony.chords)
     recalled = recalled_bars(form)
 
-    def theme(bar: int, notes: GridNotes) -> GridNotes | None:
+    def theme(bar: int, written: Callable[[], GridNotes]) -> GridNotes | None:
         source = int(recalled[bar])
-        return None if source == NEW else recall_melody(form, bar, source, notes, chords)
+        return None if source == NEW else recall_melody(form, bar, source, written(), chords)
 
     plan = melody_plan(np.array([bar.melody_notes for bar in harmony.plan]))
     return Request(form.frame, chords, plan, None, _closing(form, chords), theme)
@@ -70,7 +71,7 @@ def melody_plan(count: np.ndarray) -> NotePlan:
 
 def _closing(form: Form, chords: np.ndarray) -> dict[int, np.ndarray]:
     """In the last bar the melody keeps to the notes of its chords."""
-    last = np.flatnonzero(form.frame.bar_of_beat == len(form.sections) - 1)
+    last = np.flatnonzero(form.frame.bar_of_beat == form.last_bar)
     bound = {}
     for beat in last:
         chord = chord_of(int(chords[beat]))

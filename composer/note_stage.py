@@ -45,8 +45,8 @@ class Request:
     """What a stage is to write.
 
     ``chords`` (beats,) ids in the models' key; ``melody`` is looked at by the accompaniment; ``pitch_classes``: bound
-    beat -> allowed pitch classes (12,) bool. ``given(bar, notes before it)`` gives the notes of bars that are not to
-    be invented, None for the others; the network goes on from them.
+    beat -> allowed pitch classes (12,) bool. ``given(bar, written)`` gives the notes of bars that are not to be
+    invented, None for the others; ``written()`` are the notes before it; the network goes on from them.
     """
 
     frame: Frame
@@ -54,7 +54,7 @@ class Request:
     plan: note_tokens.NotePlan
     melody: note_tokens.GridNotes | None
     pitch_classes: dict[int, np.ndarray]
-    given: Callable[[int, note_tokens.GridNotes], note_tokens.GridNotes | None] | None = None
+    given: Callable[[int, Callable[[], note_tokens.GridNotes]], note_tokens.GridNotes | None] | None = None
 
 
 def write_notes(
@@ -113,7 +113,7 @@ class _Writer:
 
     def _receive(self) -> None:
         """Line up the tokens of a bar that is given, each beat's BEAT token last."""
-        given = self.request.given and self.request.given(self.bar, self.notes())
+        given = self.request.given and self.request.given(self.bar, self.notes)
         if given is None:
             return
         tokens = np.stack([1 + given.sub, given.pitch, given.duration, given.velocity], 1)

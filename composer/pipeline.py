@@ -42,8 +42,7 @@ class Checkpoints:
     @classmethod
     def for_cues(cls, cues: CueSheet) -> Checkpoints:
         """The shipped ones that suit a cue sheet: "pop909" where all its music is in the style pop."""
-        styles = {section.style for section in cues.sections if not section.silent}
-        return cls.shipped("pop909" if styles == {"pop"} else "open")
+        return cls.shipped("pop909" if cues.is_pop else "open")
 
     def digests(self) -> dict[str, str]:
         """File name to SHA-256. Raises NotInstalled where one is missing."""
@@ -64,8 +63,10 @@ def compose(
     ``features`` lets the chords listen to colour and meaning frame by frame; without them the cue sheet's
     moods decide. Each stage's work is the best of ``candidates`` (`composer.habits`). ``on_stage`` is called
     with each name of `STAGES` as it starts. The score ends with the picture, and the same arguments give the same
-    score. Raises NotInstalled where a checkpoint is missing.
+    score. Raises NotInstalled where a checkpoint is missing, ValueError for fewer than one candidate.
     """
+    if candidates < 1:
+        raise ValueError(f"{candidates} candidates; one or more")
     begin = on_stage or _ignore
     begin("chords")  # which loads PyTorch
     from composer.accompaniment import compose_accompaniment

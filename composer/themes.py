@@ -13,6 +13,7 @@ from itertools import groupby
 import numpy as np
 
 from composer.form import Form, fold
+from composer.music import Chord
 from composer.tokens import grid
 from composer.tokens.notes import GridNotes
 from composer.tokens.vocabulary import CHORD_NONE, CHORDS, chord_id, chord_of
@@ -23,25 +24,16 @@ SHORTEST_RECALL_BARS = 2
 # Semitones from a pitch class in C major to the same degree in A minor, and back.
 _TO_MINOR = (-3, -3, -3, -3, -4, -3, -3, -3, -3, -4, -3, -3)
 _TO_MAJOR = (4, 3, 3, 3, 3, 4, 3, 4, 3, 3, 3, 3)
-# Triads that keep to the scale on the other side; all others keep their quality.
-_QUALITY_IN_MINOR = {
-    (0, ""): "m",
-    (2, "m"): "dim",
-    (4, "m"): "",
-    (5, ""): "m",
-    (9, "m"): "",
-    (0, "maj7"): "m7",
-}
-_QUALITY_IN_MAJOR = {
-    (9, "m"): "", (11, "dim"): "m", (0, ""): "m", (2, "m"): "", (4, "m"): "", (5, ""): "m", (7, ""): "dim",
-}  # fmt: skip
+# Qualities by size, plainest first: a chord of the scale stays one of its size, and in the scale.
+_FAMILIES = (("", "m", "dim", "aug"), ("sus4", "sus2"), ("7", "maj7", "m7", "m7b5"))
+_WHITE = frozenset((0, 2, 4, 5, 7, 9, 11))  # of C major and of A minor
 
 
 def recalled_bars(form: Form) -> np.ndarray:
     """The bar that each bar recalls, `NEW` where it recalls none: (bars,).
 
-    The last bar of the music, and of a section shorter or longer than the theme's first statement, are written anew,
-    so that they can lead on or close.
+    The last two bars of the music, and the last of a section shorter or longer than the theme's first statement, are
+    written anew, so that they can close or lead on.
     """
     source = np.full(len(form.sections), NEW)
     first: dict[str, range] = {}
@@ -53,14 +45,14 @@ def recalled_bars(form: Form) -> np.ndarray:
         theme = sections[0].theme
         if not theme or sections[0].silent:
             continue
-        if theme not in first:
+        if len(first.get(theme, ())) < SHORTEST_RECALL_BARS:
             first[theme] = here
             continue
         length = min(len(here), len(first[theme]))
         if length >= SHORTEST_RECALL_BARS:
             kept = length if len(here) == len(first[theme]) else length - 1
             source[here.start : here.start + kept] = np.arange(first[theme].start, first[theme].start + kept)
-    source[-1] = NEW
+    source[max(form.last_bar - 1, 0) :] = NEW
     return source
 
 
@@ -79,11 +71,9 @@ def recall_melody(form: Form, bar: int, source: int, notes: GridNotes, chords: n
     count, wanted = int(frame.bar_beats[source]), int(frame.bar_beats[bar])
     mine = (notes.beat >= old) & (notes.beat < old + count)
     stretch = wanted / count
-    onset = (
-        notes.beat[mine] - old + np.array(grid.SUB_TICKS)[notes.sub[mine]] / grid.TICKS_PER_BEAT
-    ) * stretch
-    beat, sub = grid.quantize_onsets(onset)
-    length = np.array(grid.DURATION_TICKS)[notes.duration[mine]] / grid.TICKS_PER_BEAT * stretch
+    beat, sub = grid.quantize_onsets(grid.onset_beats(notes.beat[mine] - old, notes.sub[mine]) * stretch)
+    sub = np.where(beat >= wanted, grid.LAST_SUB, sub)  # a note just before the bar's end stays in it
+    length = grid.duration_beats(notes.duration[mine]) * stretch
     pitch = [
         _pitch_in_other_mode(int(pitch), form, bar, source, int(chords[min(new + b, len(chords) - 1)]))
         for pitch, b in zip(notes.pitch[mine], beat, strict=True)
@@ -111,11 +101,23 @@ def _other_mode(chord: int, form: Form, bar: int, source: int) -> int:
     found = None if chord == CHORD_NONE else chord_of(chord)
     if found is None or form.frame.minor[bar] == form.frame.minor[source]:
         return chord
-    to_minor = form.frame.minor[bar] == 1
-    qualities = _QUALITY_IN_MINOR if to_minor else _QUALITY_IN_MAJOR
-    steps = _TO_MINOR if to_minor else _TO_MAJOR
-    quality = qualities.get((found.root, found.quality), found.quality)
-    return chord_id((found.root + steps[found.root]) % 12, quality)
+    return chord_in_other_mode(found, to_minor=form.frame.minor[bar] == 1)
+
+
+def chord_in_other_mode(chord: Chord, to_minor: bool) -> int:
+    """The id of the chord on the same degree of the parallel key. A dominant stays one; a chord of the scale takes the
+    quality of its family that is of the other scale; any other keeps its quality."""
+    home = 0 if to_minor else 9
+    root = (chord.root + (_TO_MINOR if to_minor else _TO_MAJOR)[chord.root]) % 12
+    is_dominant = chord.root == (home + 7) % 12 and chord.quality in ("", "7", "sus4")
+    if not is_dominant and chord.pitch_classes <= _WHITE:
+        if root not in _WHITE:  # the leading note of A minor
+            return chord_id(root, "dim")
+        family = next(family for family in _FAMILIES if chord.quality in family)
+        for quality in (chord.quality, *family, "dim"):
+            if Chord(root, quality).pitch_classes <= _WHITE:
+                return chord_id(root, quality)
+    return chord_id(root, chord.quality)
 
 
 def _pitch_in_other_mode(pitch: int, form: Form, bar: int, source: int, chord: int) -> int:

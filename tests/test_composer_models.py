@@ -129,7 +129,7 @@ def test_config_refuses_an_unknown_key():
 def test_checkpoint_round_trip(tmp_path):
     decoder = make_decoder()
     weights = tmp_path / "net.safetensors"
-    save_checkpoint(decoder, [Draw(0.9), Draw()], weights, {"stage": "test"})
+    save_checkpoint(decoder, [Draw(0.9), Draw()], weights, {"stage": "test"}, ((0.0,), (1.0,)))
     loaded = load_checkpoint(weights)
     assert loaded.card["stage"] == "test"
     assert loaded.draws == (Draw(0.9), Draw())
@@ -142,7 +142,7 @@ def test_checkpoint_round_trip(tmp_path):
 )
 def test_damaged_checkpoints_are_refused_in_one_line(tmp_path, damage):
     weights = tmp_path / "net.safetensors"
-    save_checkpoint(make_decoder(), [Draw(), Draw()], weights, {})
+    save_checkpoint(make_decoder(), [Draw(), Draw()], weights, {}, ((0.0,), (1.0,)))
     card = json.loads(card_path(weights).read_text())
     content = weights.read_bytes()
     if damage == "truncated":

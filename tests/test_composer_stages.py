@@ -12,6 +12,7 @@ from score_builders import make_cues, make_section
 from composer.accompaniment import compose_accompaniment
 from composer.chords import compose_chords
 from composer.form import form_of
+from composer.habits import HABITS
 from composer.instruments import instrument_of
 from composer.melody import compose_melody
 from composer.models.checkpoint import save_checkpoint
@@ -48,7 +49,8 @@ def checkpoints(tmp_path_factory):
     ):
         torch.manual_seed(index)
         paths[stage] = folder / f"{stage}.safetensors"
-        save_checkpoint(Decoder(config), [Draw()] * len(config.attributes), paths[stage], {})
+        habits = ((0.0,) * len(HABITS[stage]), (1.0,) * len(HABITS[stage]))
+        save_checkpoint(Decoder(config), [Draw()] * len(config.attributes), paths[stage], {}, habits)
     return paths
 
 

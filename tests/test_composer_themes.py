@@ -13,10 +13,10 @@ from composer.form import form_of
 from composer.harmony_stage import unbound, write_harmony
 from composer.models.decoder import Decoder, DecoderConfig
 from composer.models.sampling import Draw, stream
-from composer.music import Note
+from composer.music import Chord, Note
 from composer.note_stage import Request, Sampling, write_notes
 from composer.spotting.cues import CueSheet
-from composer.themes import NEW, recall_chords, recall_melody, recalled_bars
+from composer.themes import NEW, chord_in_other_mode, recall_chords, recall_melody, recalled_bars
 from composer.timing import Bar, TempoMap
 from composer.tokens import notes as note_tokens
 from composer.tokens.notes import GridNotes, NotePlan
@@ -64,10 +64,41 @@ def test_phrases_fill_sections_and_the_last_closes():
     assert np.flatnonzero(form.frame.cadence == 2).tolist() == [7, 13]
 
 
+def test_a_chord_of_one_mode_becomes_a_chord_of_the_other():
+    white = {0, 2, 4, 5, 7, 9, 11}
+    for root in range(12):
+        for quality in ("", "m", "dim", "7", "maj7", "m7", "m7b5", "sus2", "sus4"):
+            chord = Chord(root, quality)
+            if not chord.pitch_classes <= white:
+                continue
+            minor, major = (chord_of(chord_in_other_mode(chord, to_minor)) for to_minor in (True, False))
+            leads = (root, quality) in ((7, ""), (7, "7"), (11, "dim"), (11, "m7b5"))  # to the tonic of C
+            assert minor.pitch_classes <= white or (leads and 8 in minor.pitch_classes), (chord, minor)
+            assert major.pitch_classes <= white, (chord, major)
+    assert chord_of(chord_in_other_mode(Chord(4, "7"), to_minor=False)) == Chord(7, "7")
+    assert chord_of(chord_in_other_mode(Chord(9, "m7"), to_minor=False)) == Chord(0, "maj7")
+
+
+def test_the_music_closes_before_a_silent_end_and_with_a_theme_that_returns():
+    a, b = {"theme": "A"}, {"theme": "B", "label": "B"}
+    form = make_form([(4, dict(a)), (2, dict(b)), (4, dict(a)), (2, {"label": "S", "silent": True})])
+    assert form.last_bar == 9
+    assert recalled_bars(form)[6:].tolist() == [0, 1, *[NEW] * 4]
+    assert recalled_bars(make_form([(1, dict(a)), (2, dict(b)), (4, dict(a)), (6, dict(a))])).tolist() == [
+        *[NEW] * 7, 3, 4, 5, *[NEW] * 3,
+    ]  # fmt: skip
+
+
+def test_a_note_just_before_the_end_stays_there():
+    form = make_form([(1, {"key": "C"})])
+    [note] = form.notes(form.grid_notes((Note(3.97, 0.02, 60, 66),)))
+    assert note.onset_beats == pytest.approx(3 + 10 / 12)
+
+
 def test_themes_come_back_but_for_what_must_lead_on():
     a, b = {"theme": "A"}, {"theme": "B", "label": "B"}
     assert recalled_bars(make_form([(4, dict(a)), (4, dict(b)), (4, dict(a))])).tolist() == [
-        *[NEW] * 8, 0, 1, 2, NEW,
+        *[NEW] * 8, 0, 1, NEW, NEW,
     ]  # fmt: skip
     assert recalled_bars(make_form([(4, dict(a)), (6, dict(a)), (4, dict(b))])).tolist() == [
         *[NEW] * 4, 0, 1, 2, *[NEW] * 7,
@@ -113,7 +144,7 @@ def test_given_bars_are_kept_and_the_rest_obeys_the_plan():
     fixed = GridNotes(*np.array([[4, 0, 60, 7, 12], [4, 0, 64, 7, 12], [6, 7, 67, 4, 12]]).T)
     plan = NotePlan(np.array([5, 3, 0, 8]), *np.full((3, 4), -1))
     request = Request(
-        form.frame, np.zeros(16, np.int64), plan, None, {}, lambda bar, notes: fixed if bar == 1 else None
+        form.frame, np.zeros(16, np.int64), plan, None, {}, lambda bar, written: fixed if bar == 1 else None
     )
     sampling = Sampling(draws=(Draw(0.9, guidance=1.0),) * 4)
     decoder = Decoder(config).eval()

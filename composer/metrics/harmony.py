@@ -12,7 +12,7 @@ import numpy as np
 
 from composer.metrics import TooLittleMusic
 from composer.metrics.piece import EARLY_PULSES
-from composer.tokens.vocabulary import CHORD_NONE, CHORDS, chord_of
+from composer.tokens.vocabulary import CHORD_NONE, CHORDS, chord_tones
 
 
 def chord_tone_note_share(onset_pulses: np.ndarray, pitch: np.ndarray, chords: np.ndarray) -> float:
@@ -70,21 +70,8 @@ def pulse_chroma(
     return np.bincount(cell, weights=lasting, minlength=pulses * 12).reshape(pulses, 12)
 
 
-def _tones() -> np.ndarray:
-    """(chords, 12) bool: the pitch classes of every id."""
-    tones = np.zeros((CHORDS, 12), bool)
-    for index in range(CHORDS):
-        chord = chord_of(index)
-        if chord is not None:
-            tones[index, list(chord.pitch_classes)] = True
-    return tones
-
-
-_TONES = _tones()
-
-
 def _checked(chords: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     chords = np.asarray(chords, np.int64)
     if chords.size and (chords.min() < 0 or chords.max() >= CHORDS):
         raise ValueError(f"chord ids {chords.min()} to {chords.max()} are outside 0-{CHORDS - 1}")
-    return chords, _TONES
+    return chords, chord_tones()

@@ -192,8 +192,8 @@ def piece_of_grid(
     columns = []
     for part, notes in ((MELODY, melody), (ACCOMPANIMENT, accompaniment)):
         length = pulse_beats[bar_of_pulse[notes.beat]]
-        onset = starts[notes.beat] + length * np.array(grid.SUB_TICKS)[notes.sub] / grid.TICKS_PER_BEAT
-        duration = length * np.array(grid.DURATION_TICKS)[notes.duration] / grid.TICKS_PER_BEAT
+        onset = starts[notes.beat] + length * grid.onset_beats(0, notes.sub)
+        duration = length * grid.duration_beats(notes.duration)
         velocity = notes.velocity * grid.VELOCITY_STEP + grid.VELOCITY_STEP / 2
         columns.append((onset, duration, notes.pitch, velocity, np.full(len(notes), part)))
     onset, duration, pitch, velocity, parts = (

@@ -55,6 +55,8 @@ def load_checkpoint(weights: Path) -> Checkpoint:
         config = DecoderConfig.from_json(json.dumps(card["config"]))
         draws = tuple(Draw(**draw) for draw in card["draws"])
         mean, deviation = (tuple(float(x) for x in card["habits"][name]) for name in ("mean", "deviation"))
+        if len(mean) != len(deviation) or not mean:
+            raise ValueError(f"{len(mean)} means and {len(deviation)} deviations of habits")
         if len(draws) != len(config.attributes):
             raise ValueError(f"{len(draws)} draws for {len(config.attributes)} attributes")
     except (ValueError, KeyError, TypeError) as error:
@@ -78,7 +80,7 @@ def load_checkpoint(weights: Path) -> Checkpoint:
 
 
 def save_checkpoint(
-    decoder: Decoder, draws: Sequence[Draw], weights: Path, card: dict, habits: Habits = ((), ())
+    decoder: Decoder, draws: Sequence[Draw], weights: Path, card: dict, habits: Habits
 ) -> None:
     """Write weights as float16 safetensors, and the card with draws (one an attribute), habits, config and sha256
     added."""

@@ -65,3 +65,8 @@ class CueSheet:
     tempo_map: TempoMap
     seed: int
     provenance: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_pop(self) -> bool:
+        """Whether all the music is in the style pop, which has networks of its own."""
+        return {section.style for section in self.sections if not section.silent} == {"pop"}

@@ -15,6 +15,7 @@ from composer.timing import MAX_TEMPO_US, Bar
 
 DEFAULT_METRE = "4/4"
 MAX_NUMERATOR = 12
+MAX_PULSES = 8  # as many as the networks know
 DENOMINATORS = (2, 4, 8)
 
 # Costs of bars that are not the regular one; see `composer.spotting.bar_fit` for what they are weighed against.
@@ -35,10 +36,15 @@ class Metre:
 
     @classmethod
     def parse(cls, text: str) -> Metre:
-        """``3/4``: 1 to 12 halves, quarters or eighths. Raises ValueError."""
+        """``3/4``: 1 to 12 halves, quarters or eighths, at most `MAX_PULSES` a bar. Raises ValueError."""
         match = re.fullmatch("([1-9][0-9]?)/([248])", text)
         if match is not None and int(match[1]) <= MAX_NUMERATOR:
-            return cls(int(match[1]), int(match[2]))
+            metre = cls(int(match[1]), int(match[2]))
+            if len(metre.pulses_beats()) > MAX_PULSES:
+                raise ValueError(
+                    f"metre {text} has more than {MAX_PULSES} pulses; write shorter bars, such as 4/4 or 5/4"
+                )
+            return metre
         raise ValueError(
             f"metre {text[:20]!r} is not 1 to {MAX_NUMERATOR} over 2, 4 or 8; write one such as 4/4, 3/4 or 6/8"
         )

@@ -9,9 +9,11 @@ of a flat layout. In the note models a "beat" is a pulse; `composer.form` knows 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 TICKS_PER_BEAT = 12
 SUB_TICKS = (0, 2, 3, 4, 6, 8, 9, 10)  # twelfths of a pulse
+LAST_SUB = len(SUB_TICKS) - 1
 DURATION_TICKS = (1, 2, 3, 4, 6, 8, 9, 12, 15, 16, 18, 20, 21, 24, 30, 36, 42, 48, 60, 72, 96, 144, 192)
 VELOCITY_STEP = 4
 VELOCITY_LEVELS = 128 // VELOCITY_STEP
@@ -33,11 +35,11 @@ def quantize_durations(duration_beats: np.ndarray) -> np.ndarray:
     return np.abs(np.log(ticks)[:, None] - np.log(DURATION_TICKS)[None]).argmin(1)
 
 
-def onset_beats(beat: int, sub: int) -> float:
-    """Grid position to beats."""
-    return beat + SUB_TICKS[sub] / TICKS_PER_BEAT
+def onset_beats(beat: ArrayLike, sub: ArrayLike) -> np.ndarray:
+    """Grid positions to pulses: (n,) and (n,) -> (n,) float64."""
+    return np.asarray(beat) + np.array(SUB_TICKS)[np.asarray(sub)] / TICKS_PER_BEAT
 
 
-def duration_beats(index: int) -> float:
-    """Duration index to beats."""
-    return DURATION_TICKS[index] / TICKS_PER_BEAT
+def duration_beats(index: ArrayLike) -> np.ndarray:
+    """Duration indices to pulses: (n,) -> (n,) float64."""
+    return np.array(DURATION_TICKS)[np.asarray(index)] / TICKS_PER_BEAT

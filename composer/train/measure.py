@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
@@ -29,6 +30,7 @@ from composer.habits import best_harmony, harmony_habits
 from composer.harmony_stage import HarmonyRequest, WrittenHarmony, write_harmony
 from composer.metrics import controls as adherence
 from composer.metrics.novelty import KnownMelodies, longest_shared_run, melody_symbols, sharing_rate
+from composer.midi import read_midi, write_midi
 from composer.models.checkpoint import load_checkpoint
 from composer.models.sampling import stream
 from composer.music import LeadSheet, Note
@@ -53,6 +55,10 @@ from composer.train.pieces import (
 from composer.train.song import load_songs, songs_to_compare, split_of
 from composer.train.songs import frame_of, track
 
+# Of the pieces; "key" is that of the bars in the first section's key, heard by `composer.analysis.keys`.
+SHARES = (
+    "mode", "key", "mode by Krumhansl and Kessler", "metre", "tempo", "tonic", "mood", "mood, orchestrated",
+)  # fmt: skip
 METRES = ("4/4", "3/4", "6/8", "2/4", "9/8", "12/8")
 BARS = (8, 16, 24)
 CLEAR_MOOD = 0.2  # moods nearer to an axis than this belong to no quadrant
@@ -88,10 +94,8 @@ def table(songs: Path, name: str, count: int, seed: int) -> dict:
 
 
 def _symbols(notes: GridNotes) -> np.ndarray:
-    onset = notes.beat + np.array(grid.SUB_TICKS)[notes.sub] / grid.TICKS_PER_BEAT
-    return melody_symbols(
-        onset, np.array(grid.DURATION_TICKS)[notes.duration] / grid.TICKS_PER_BEAT, notes.pitch
-    )
+    onset = grid.onset_beats(notes.beat, notes.sub)
+    return melody_symbols(onset, grid.duration_beats(notes.duration), notes.pitch)
 
 
 def random_cues(number: int, seed: int) -> CueSheet:
@@ -116,41 +120,43 @@ def _controls_batch(networks: dict[str, Network], numbers: Sequence[int], seed: 
     """What was asked and what came of it, for each piece of a batch."""
     sheets = [random_cues(number, seed) for number in numbers]
     forms = [form_of(cues) for cues in sheets]
-    network = networks["chords"]
-    requests = [chords.harmony_request(form, no_picture(form.frame)) for form in forms]
-    harmonies = [
-        choose_harmony(network, request, [stream(seed, 11, i, candidate) for candidate in range(CANDIDATES)])
-        for i, request in zip(numbers, requests, strict=True)
+    written = [
+        choose_harmony(
+            networks["chords"],
+            chords.harmony_request(form, no_picture(form.frame)),
+            [stream(seed, 11, number, candidate) for candidate in range(CANDIDATES)],
+        )
+        for number, form in zip(numbers, forms, strict=True)
     ]
-    network = networks["melody"]
-    leads = [chords.harmony_of(form, harmony) for form, harmony in zip(forms, harmonies, strict=True)]
-    tune_requests = [melody.melody_request(form, harmony) for form, harmony in zip(forms, leads, strict=True)]
-    sampling = replace(melody.SAMPLING, draws=network.draws)
-    tunes = write_notes(network.decoder, tune_requests, sampling, [stream(seed, 12, i) for i in numbers])
-    network = networks["accompaniment"]
-    sampling = replace(accompaniment.SAMPLING, draws=network.draws)
-    sheets_of_tunes = [
+    harmonies = [chords.harmony_of(form, each) for form, each in zip(forms, written, strict=True)]
+    tunes = write_notes(
+        networks["melody"].decoder,
+        [melody.melody_request(form, each) for form, each in zip(forms, harmonies, strict=True)],
+        replace(melody.SAMPLING, draws=networks["melody"].draws),
+        [stream(seed, 12, number) for number in numbers],
+    )
+    leads = [
         melody.lead_sheet(form, harmony, tune)
-        for form, harmony, tune in zip(forms, leads, tunes, strict=True)
+        for form, harmony, tune in zip(forms, harmonies, tunes, strict=True)
     ]
-    own = [
-        accompaniment.accompaniment_request(f, lead) for f, lead in zip(forms, sheets_of_tunes, strict=True)
+    planned = [
+        accompaniment.accompaniment_request(form, lead) for form, lead in zip(forms, leads, strict=True)
     ]
-    asked = [
-        replace(request, plan=random_plan(f, stream(seed, 13, i)))
-        for f, request, i in zip(forms, own, numbers, strict=True)
+    random = [
+        replace(request, plan=random_plan(form, stream(seed, 13, number)))
+        for form, request, number in zip(forms, planned, numbers, strict=True)
     ]
-    written = write_notes(network.decoder, own, sampling, [stream(seed, 14, i) for i in numbers])
-    answered = write_notes(network.decoder, asked, sampling, [stream(seed, 15, i) for i in numbers])
+    sampling = replace(accompaniment.SAMPLING, draws=networks["accompaniment"].draws)
+    decoder = networks["accompaniment"].decoder
+    found = write_notes(decoder, planned, sampling, [stream(seed, 14, number) for number in numbers])
+    answers = write_notes(decoder, random, sampling, [stream(seed, 15, number) for number in numbers])
     return [
         {
-            **_bars_obtained(form, request.plan, notes),
-            **_piece_obtained(cues, form, harmony, (*lead.melody, *form.notes(found))),
-            "orchestrated": _mood_of_score(cues, lead, form.notes(found)),
+            **_bars_obtained(forms[i], random[i].plan, answers[i]),
+            **_piece_obtained(sheets[i], forms[i], written[i], (*leads[i].melody, *forms[i].notes(found[i]))),
+            **_score_obtained(sheets[i], leads[i], forms[i].notes(found[i])),
         }
-        for cues, form, harmony, lead, found, request, notes in zip(
-            sheets, forms, harmonies, sheets_of_tunes, written, asked, answered, strict=True
-        )
+        for i in range(len(numbers))
     ]
 
 
@@ -159,7 +165,9 @@ def choose_harmony(
 ) -> WrittenHarmony:
     """The best of several harmonies, as `composer.chords.compose_chords` chooses it."""
     written = write_harmony(network.decoder, [request] * len(streams), network.draws, streams)
-    return written[best_harmony([harmony_habits(request.frame, each.chords) for each in written], *network.habits)]
+    return written[
+        best_harmony([harmony_habits(request.frame, each.chords) for each in written], *network.habits)
+    ]
 
 
 def _bars_obtained(form: Form, plan: NotePlan, notes: GridNotes) -> dict:
@@ -194,8 +202,6 @@ def _piece_obtained(cues: CueSheet, form: Form, harmony: WrittenHarmony, notes: 
         "key": heard == first,
         "mode by Krumhansl and Kessler": krumhansl.mode == first.mode,
         "tonic": adherence.ends_on_tonic(harmony.chords, last),
-        "metre": all(f"{b.numerator}/{b.denominator}" == cues.sections[0].metre for b in cues.tempo_map.bars),
-        "tempo": all(abs(b.bpm / cues.sections[0].tempo_bpm - 1) < 1e-5 for b in cues.tempo_map.bars),
         "mood": _quadrant_found(cues, notes),
     }
 
@@ -216,9 +222,18 @@ def _quadrant_found(cues: CueSheet, notes: Sequence[Note]) -> bool:
     )
 
 
-def _mood_of_score(cues: CueSheet, lead: LeadSheet, notes: tuple[Note, ...]) -> bool:
-    score = orchestrate(lead, notes, cues)
-    return _quadrant_found(cues, [n for t in score.tracks if not t.is_drums for n in t.notes])
+def _score_obtained(cues: CueSheet, lead: LeadSheet, notes: tuple[Note, ...]) -> dict:
+    """What the MIDI file holds, written and read back."""
+    with tempfile.TemporaryDirectory() as folder:
+        write_midi(orchestrate(lead, notes, cues), Path(folder) / "score.mid")
+        score = read_midi(Path(folder) / "score.mid")
+    asked, bars = cues.sections[0], score.tempo_map.bars
+    sounding = [note for track in score.tracks if not track.is_drums for note in track.notes]
+    return {
+        "metre": all(f"{bar.numerator}/{bar.denominator}" == asked.metre for bar in bars),
+        "tempo": all(abs(bar.bpm / asked.tempo_bpm - 1) < 1e-5 for bar in bars),
+        "mood, orchestrated": _quadrant_found(cues, sounding),
+    }
 
 
 def controls(name: str, count: int, seed: int) -> dict:
@@ -235,19 +250,7 @@ def controls(name: str, count: int, seed: int) -> dict:
             ("register", adherence.register_adherence),
         )
     }
-    shares = {
-        control: float(np.mean([piece[control] for piece in found]))
-        for control in (
-            "mode",
-            "key",
-            "mode by Krumhansl and Kessler",
-            "metre",
-            "tempo",
-            "tonic",
-            "mood",
-            "orchestrated",
-        )
-    }
+    shares = {control: float(np.mean([piece[control] for piece in found])) for control in SHARES}
     return {
         "pieces": count,
         "bars, r of requested and obtained": {k: round(v, 3) for k, v in correlations.items()},

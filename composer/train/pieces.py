@@ -16,8 +16,9 @@ import numpy as np
 
 from composer import accompaniment, melody
 from composer.harmony_stage import HarmonyRequest, WrittenHarmony, unbound, write_harmony
-from composer.metrics import symbolic
+from composer.metrics.figures import TABLE_4, measure
 from composer.metrics.harmony import chord_tone_note_share, chord_tone_time_share
+from composer.metrics.piece import piece_of_grid
 from composer.models.checkpoint import Habits
 from composer.models.decoder import Decoder
 from composer.models.sampling import Draw, stream
@@ -30,7 +31,6 @@ from composer.train.song import Song
 from composer.train.songs import frame_of, track
 
 STAGES = ("chords", "melody", "accompaniment")
-STATISTICS = ("SC", "PE", "PCE", "EBR", "IOI")
 PIECES_A_BATCH = 25
 
 
@@ -127,30 +127,19 @@ def write_music(
 
 
 def statistics(piece: Piece) -> np.ndarray:
-    """SC, PE, PCE, EBR, IOI of a piece, melody and accompaniment merged: (5,)."""
-    parts = (piece.melody, piece.accompaniment)
-    beat, sub, pitch, duration = (
-        np.concatenate([getattr(part, name) for part in parts])
-        for name in ("beat", "sub", "pitch", "duration")
+    """The figures of `TABLE_4` of a piece, melody and accompaniment merged: (5,)."""
+    frame = piece.frame
+    found = measure(
+        piece_of_grid(piece.melody, piece.accompaniment, frame.bar_beats, frame.compound, frame.bpm), TABLE_4
     )
-    onset = beat + np.array(grid.SUB_TICKS)[sub] / grid.TICKS_PER_BEAT
-    end = onset + np.array(grid.DURATION_TICKS)[duration] / grid.TICKS_PER_BEAT
-    beats = len(piece.frame.bar_of_beat)
-    beat_s = np.append(0.0, np.cumsum(60.0 / piece.frame.bpm[piece.frame.bar_of_beat]))
-    onset_s = np.interp(onset, np.arange(beats + 1), beat_s)
-    return np.array(
-        [
-            symbolic.scale_consistency(pitch), symbolic.pitch_entropy(pitch), symbolic.pitch_class_entropy(pitch),
-            symbolic.empty_beat_rate(onset, end, beats), symbolic.mean_inter_onset_interval(onset_s),
-        ]
-    )  # fmt: skip
+    return np.array([found[name] for name in TABLE_4])
 
 
 def chord_tone_shares(piece: Piece) -> tuple[float, float]:
     """Shares of the accompaniment on tones of the chord of the moment: of the notes, and of the sounding time."""
     found = piece.accompaniment
-    onset = found.beat + np.array(grid.SUB_TICKS)[found.sub] / grid.TICKS_PER_BEAT
-    end = onset + np.array(grid.DURATION_TICKS)[found.duration] / grid.TICKS_PER_BEAT
+    onset = grid.onset_beats(found.beat, found.sub)
+    end = onset + grid.duration_beats(found.duration)
     return (
         chord_tone_note_share(onset, found.pitch, piece.chords),
         chord_tone_time_share(onset, end, found.pitch, piece.chords),
@@ -168,7 +157,7 @@ def compare(pieces: Sequence[Piece], songs: Sequence[Piece]) -> dict:
             "deviation between songs": round(float(spread[i]), 4),
             "distance in deviations": round(float((made[:, i].mean() - real[:, i].mean()) / spread[i]), 2),
         }
-        for i, name in enumerate(STATISTICS)
+        for i, name in enumerate(TABLE_4)
     }
     tones = {
         name: [

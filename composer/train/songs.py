@@ -33,7 +33,7 @@ def frame_of(song: Song) -> Frame:
     mood = mood_of(
         bar_features(
             bar,
-            np.array(grid.DURATION_TICKS)[notes[:, 4]] / grid.TICKS_PER_BEAT * beat_s,
+            grid.duration_beats(notes[:, 4]) * beat_s,
             notes[:, 3],
             notes[:, 5] * grid.VELOCITY_STEP + grid.VELOCITY_STEP // 2,
             bar_s=bar_s,
@@ -47,7 +47,9 @@ def frame_of(song: Song) -> Frame:
         bpm=song.bpm.astype(np.float64),
         minor=np.full(bars, int(song.minor)),
         valence=mood.valence,
-        arousal=mood.arousal if track_has_notes(song, 1) else np.full(bars, np.nan),  # a tune alone is never busy
+        arousal=mood.arousal
+        if track_has_notes(song, 1)
+        else np.full(bars, np.nan),  # a tune alone is never busy
         style=np.full(bars, song.style),
         phrase_left=song.phrase_left.astype(np.int64),
         cadence=song.cadence.astype(np.int64),

@@ -1,8 +1,8 @@
 """Tune how the networks are drawn from: ``python -m composer.train.tune runs/open.npz --runs runs/open``.
 
 Nucleus sizes are tuned on the songs for tuning, never on the held-out ones: pieces are generated on their frames, and
-each round moves the sizes of the plan, of places, pitches and durations by what `STATISTICS` say is too narrow or too
-wide. The round whose farthest statistic lies nearest to the songs is kept, in ``draws.json`` in the run folder, and
+each round moves the sizes of the plan, of places and of pitches by what V-MusProd's five statistics say is too narrow
+or too wide. The round whose farthest statistic lies nearest to the songs is kept, in ``draws.json`` in the run folder, and
 goes from there into the model cards.
 """
 
@@ -17,7 +17,7 @@ import numpy as np
 
 from composer.models.sampling import Draw
 from composer.train import loop
-from composer.train.pieces import STAGES, STATISTICS, Network, Piece, bare, piece_of, statistics, write_pieces
+from composer.train.pieces import STAGES, Network, bare, compare, piece_of, write_pieces
 from composer.train.song import songs_to_compare
 from composer.train.songs import frame_of
 
@@ -28,7 +28,7 @@ STEP = 0.02  # of a nucleus, for a distance of half a deviation
 
 @dataclass(frozen=True)
 class Nuclei:
-    """The sizes that are tuned; ``pitch`` serves chords too."""
+    """The sizes; ``plan``, ``place`` and ``pitch``, which serves chords too, are tuned."""
 
     plan: float = 0.95
     place: float = 0.96
@@ -48,13 +48,6 @@ class Nuclei:
                 replace(draw, guidance=share * guidance) for draw, share in zip(notes, shares, strict=True)
             ),
         }
-
-
-def distances(pieces: list[Piece], songs: list[Piece]) -> dict[str, float]:
-    """Distance of each statistic from the songs', in deviations between songs."""
-    made, real = (np.array([statistics(piece) for piece in group]) for group in (pieces, songs))
-    found = (made.mean(0) - real.mean(0)) / np.maximum(real.std(0), 1e-9)
-    return dict(zip(STATISTICS, found.round(3).tolist(), strict=True))
 
 
 def moved(nuclei: Nuclei, distance: dict[str, float]) -> Nuclei:
@@ -106,7 +99,8 @@ def main() -> None:
     for _ in range(args.rounds):
         draws = nuclei.draws(args.guidance)
         networks = {stage: Network(decoders[stage], draws[stage]) for stage in STAGES}
-        distance = distances(write_pieces(networks, frames, args.seed), real)
+        found = compare(write_pieces(networks, frames, args.seed), real)["statistics"]
+        distance = {name: row["distance in deviations"] for name, row in found.items()}
         print(json.dumps({**asdict(nuclei), **distance}), flush=True)
         farthest = max(abs(value) for value in distance.values())
         if farthest < best:

@@ -265,8 +265,8 @@ def _song(
     beat, sub = grid.quantize_onsets(np.maximum(onset, 0.0))
     last = beat >= stop - start  # rounded up over the end
     beat = np.where(last, int(stop - start) - 1, beat)
-    sub = np.where(last, len(grid.SUB_TICKS) - 1, sub)
-    off = np.abs(beat + np.array(grid.SUB_TICKS)[sub] / grid.TICKS_PER_BEAT - onset) > ON_GRID
+    sub = np.where(last, grid.LAST_SUB, sub)
+    off = np.abs(grid.onset_beats(beat, sub) - onset) > ON_GRID
     rows = np.stack(
         [beat, sub, ~melody, pitch, grid.quantize_durations(duration), velocity // grid.VELOCITY_STEP], 1
     ).astype(np.int16)

@@ -45,7 +45,7 @@ def read_song(number: int, midi: bytes, beats: str, chords: str) -> Built:
     )
     beat, sub = grid.quantize_onsets(onset)
     keep = beat < beat_s.size
-    off = np.abs(beat + np.array(grid.SUB_TICKS)[sub] / grid.TICKS_PER_BEAT - onset) > ON_GRID
+    off = np.abs(grid.onset_beats(beat, sub) - onset) > ON_GRID
     duration = grid.quantize_durations(np.maximum(end - onset, 1 / 24))
     key = _main_key(onset, np.maximum(end - onset, 0.05), raw[:, 3].astype(int))
     major_tonic = (key.tonic + 3) % 12 if key.mode == "minor" else key.tonic
