@@ -13,24 +13,29 @@ from composer.models.checkpoint import load_checkpoint
 from composer.models.sampling import stream
 from composer.music import LeadSheet, Note
 from composer.note_stage import Request, Sampling, write_notes
+from composer.pipeline import CANDIDATES, Checkpoints
 from composer.spotting.cues import CueSheet
 from composer.tokens import grid
 from composer.tokens.notes import NotePlan
 
-CHECKPOINT = Path(__file__).parent / "checkpoints" / "accompaniment-open.safetensors"
 SAMPLING = Sampling()
 STAGE_SEED = 3
 
 
 def compose_accompaniment(
-    lead: LeadSheet, cues: CueSheet, *, seed: int, checkpoint: Path | None = None, candidates: int = 1
+    lead: LeadSheet,
+    cues: CueSheet,
+    *,
+    seed: int,
+    checkpoint: Path | None = None,
+    candidates: int = CANDIDATES,
 ) -> tuple[Note, ...]:
     """Write the accompaniment of ``lead``: polyphonic, sorted by onset, pitch 21-108, over by the end of the music;
     the best of ``candidates`` by `composer.habits`.
 
     Deterministic for a seed on CPU. Raises NotInstalled or BadInput where the checkpoint cannot be used.
     """
-    network = load_checkpoint(checkpoint or CHECKPOINT)
+    network = load_checkpoint(checkpoint or Checkpoints.for_cues(cues).accompaniment)
     form = form_of(cues)
     request = accompaniment_request(form, lead)
     written = write_notes(

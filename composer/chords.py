@@ -19,6 +19,7 @@ from composer.harmony_stage import (
 from composer.models.checkpoint import load_checkpoint
 from composer.models.sampling import stream
 from composer.music import BarPlan, Harmony
+from composer.pipeline import CANDIDATES, Checkpoints
 from composer.spotting.cues import CueSheet
 from composer.themes import NEW, only, recall_chords, recalled_bars
 from composer.tokens import grid
@@ -27,7 +28,6 @@ from composer.tokens.picture import Picture, picture_of
 from composer.tokens.vocabulary import CHORD_NONE, CHORDS, chord_id, transpose_chord
 from composer.video.features import VideoFeatures
 
-CHECKPOINT = Path(__file__).parent / "checkpoints" / "chords-open.safetensors"
 STAGE_SEED = 1
 
 # A section's density 0-1 in accompaniment notes a second, its dynamics 0-1 in mean velocity: the span of POP909.
@@ -50,7 +50,7 @@ def compose_chords(
     *,
     seed: int,
     checkpoint: Path | None = None,
-    candidates: int = 1,
+    candidates: int = CANDIDATES,
 ) -> Harmony:
     """Write the harmony of a film and plan its bars: the best of ``candidates`` by `composer.habits`. The music ends
     with a cadence on the tonic.
@@ -58,7 +58,7 @@ def compose_chords(
     Deterministic for a seed on CPU. Raises NotInstalled or BadInput where the checkpoint cannot be used.
     """
     form = form_of(cues)
-    network = load_checkpoint(checkpoint or CHECKPOINT)
+    network = load_checkpoint(checkpoint or Checkpoints.for_cues(cues).chords)
     request = harmony_request(form, picture_of(features, cues.tempo_map))
     streams = [stream(seed, STAGE_SEED, candidate) for candidate in range(candidates)]
     written = write_harmony(network.decoder, [request] * candidates, network.draws, streams)

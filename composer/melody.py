@@ -15,24 +15,29 @@ from composer.models.checkpoint import load_checkpoint
 from composer.models.sampling import stream
 from composer.music import Harmony, LeadSheet, Note
 from composer.note_stage import Request, Sampling, write_notes
+from composer.pipeline import CANDIDATES, Checkpoints
 from composer.spotting.cues import CueSheet
 from composer.themes import NEW, recall_melody, recalled_bars
 from composer.tokens.notes import GridNotes, NotePlan
 from composer.tokens.vocabulary import chord_of
 
-CHECKPOINT = Path(__file__).parent / "checkpoints" / "melody-open.safetensors"
 SAMPLING = Sampling(monophonic=True, lowest=52, highest=91, shortfall=0.75)
 STAGE_SEED = 2  # stages draw from streams of their own, so that one can be run again alone
 
 
 def compose_melody(
-    harmony: Harmony, cues: CueSheet, *, seed: int, checkpoint: Path | None = None, candidates: int = 1
+    harmony: Harmony,
+    cues: CueSheet,
+    *,
+    seed: int,
+    checkpoint: Path | None = None,
+    candidates: int = CANDIDATES,
 ) -> LeadSheet:
     """Write a monophonic melody over ``harmony``: the best of ``candidates`` by `composer.habits`.
 
     Deterministic for a seed on CPU. Raises NotInstalled or BadInput where the checkpoint cannot be used.
     """
-    network = load_checkpoint(checkpoint or CHECKPOINT)
+    network = load_checkpoint(checkpoint or Checkpoints.for_cues(cues).melody)
     form = form_of(cues)
     request = melody_request(form, harmony)
     written = write_notes(

@@ -81,11 +81,10 @@ class Stepper:
         self._decoder = decoder
         self._network = PackedDecoder(decoder)
         self.heads = self._network.heads
-        self._rows = len(memories)
         encoded = {id(memory): decoder.encode(memory) for memory in memories}
         seen = {key: self._keys_values(*found) for key, found in encoded.items()}
         self._memories = [seen[id(memory)] for memory in memories]
-        padded = max(self._rows, MIN_ROWS)
+        padded = max(len(memories), MIN_ROWS)
         self.states = [layer.attention.initial_state(padded) for layer in decoder.layers]
         head = decoder.config.width // decoder.config.heads
         shape = (padded, decoder.config.heads, MEMORY_SLOTS, head)
@@ -94,7 +93,7 @@ class Stepper:
             for layer in decoder.layers
         ]
         self._visible = torch.ones(padded, 1, 1, MEMORY_SLOTS, dtype=torch.bool)
-        self._bars = [-1] * self._rows
+        self._bars = [-1] * len(memories)
 
     def _keys_values(self, memory: Tensor | None, bars: Tensor | None) -> _Seen:
         if memory is None or bars is None:
@@ -144,7 +143,6 @@ class Stepper:
         """Go on with some of the rows only."""
         self._memories = [self._memories[row] for row in rows]
         self._bars = [self._bars[row] for row in rows]
-        self._rows = len(rows)
         index = torch.tensor([*rows, *([rows[0]] * (MIN_ROWS - len(rows)))])
         self.states = [state[index] for state in self.states]
         self._windows = [pair and (pair[0][index], pair[1][index]) for pair in self._windows]

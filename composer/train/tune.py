@@ -2,8 +2,8 @@
 
 Nucleus sizes are tuned on the songs for tuning, never on the held-out ones: pieces are generated on their frames, and
 each round moves the sizes of the plan, of places and of pitches by what V-MusProd's five statistics say is too narrow
-or too wide. The round whose farthest statistic lies nearest to the songs is kept, in ``draws.json`` in the run folder, and
-goes from there into the model cards.
+or too wide. The round whose farthest statistic lies nearest to the songs is kept, in ``draws.json`` in the run folder,
+and goes from there into the model cards.
 """
 
 from __future__ import annotations
