@@ -159,12 +159,13 @@ def test_a_tiny_run_learns_resumes_and_exports(songs, tmp_path, monkeypatch, cap
 
     call(tune.main, "--rounds", "1")
     assert set(tune.read_draws(runs)) == set(export.STAGES)
-    call(export.main, "-o", str(tmp_path / "out"), "--name", "made")
+    call(export.main, "-o", str(tmp_path / "out"), "--name", "made", "--requests", "2")
     for stage in export.STAGES:
         loaded = load_checkpoint(tmp_path / "out" / f"{stage}-made.safetensors")
         assert loaded.card["stage"] == stage
         assert loaded.card["data"]["collections"][0]["licence"] == "MIT"
         assert "SC" in loaded.card["pieces against the held-out songs"]["statistics"]
+        assert loaded.card["controls"]["pieces, share that obey"]["metre"] == 1.0
         assert len(loaded.habits[0]) == len(loaded.habits[1]) > 0
 
 

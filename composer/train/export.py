@@ -1,8 +1,8 @@
 """Make the checkpoints that ship: ``python -m composer.train.export runs/open.npz --runs runs/open --name open``.
 
 Takes the EMA weights of the three run folders and the draws that `composer.train.tune` found for them, measures their
-held-out loss, lets them write whole pieces together and compares these with the held-out songs by V-MusProd's five
-statistics, and writes safetensors with model cards.
+held-out loss, lets them write whole pieces together, compares these with the held-out songs and with what was asked
+(`composer.train.measure`), and writes safetensors with model cards.
 """
 
 from __future__ import annotations
@@ -27,10 +27,11 @@ from composer.train import chords as train_chords
 from composer.train import loop
 from composer.train import notes as train_notes
 from composer.train.examples import Example
+from composer.train.measure import CONTROL_PIECES, TABLE_PIECES, controls, table
 from composer.train.pictures import paint_palettes
-from composer.train.pieces import STAGES, Network, bare, compare, piece_of, write_pieces
+from composer.train.pieces import STAGES, Network, piece_of
 from composer.train.song import songs_to_compare
-from composer.train.songs import frame_of, plan_of
+from composer.train.songs import plan_of
 from composer.train.tune import read_draws
 
 SPLIT = "works whose number ends in 0 are held out, those in 5 are for tuning, the rest is for training"
@@ -76,36 +77,6 @@ def make_card(stage: str, data: dict, plan: loop.Plan, progress: loop.Progress, 
     }
 
 
-def main() -> None:
-    """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("songs", type=Path)
-    parser.add_argument("--runs", type=Path, required=True, help="holds chords/, melody/, accompaniment/")
-    parser.add_argument("--name", required=True, help="of the set: open or pop909")
-    parser.add_argument("-o", "--output", type=Path, default=Path("composer/checkpoints"))
-    parser.add_argument("--pieces", type=int, default=24)
-    parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args()
-    draws = read_draws(args.runs)
-    trained = {stage: loop.load_average(args.runs / stage) for stage in STAGES}
-    networks = {stage: Network(decoder, draws[stage]) for stage, (decoder, _) in trained.items()}
-    pieces = {}
-    if args.pieces:
-        tuning = songs_to_compare(args.songs, "tuning")
-        frames = [bare(frame_of(tuning[i % len(tuning)])) for i in range(args.pieces)]
-        real = [piece_of(song) for song in songs_to_compare(args.songs, "held-out")]
-        pieces = compare(write_pieces(networks, frames, args.seed), real)
-    data = describe_data(args.songs)
-    for stage, (decoder, progress) in trained.items():
-        plan = loop.Plan(**loop.read_run(args.runs / stage)["plan"])
-        card = make_card(stage, data, plan, progress, nats_of(stage, decoder, args.songs, plan, args.seed))
-        card["pieces against the held-out songs"] = pieces
-        weights = args.output / f"{stage}-{args.name}.safetensors"
-        save_checkpoint(decoder, draws[stage], weights, card, habits_of(stage, args.songs))
-        print(stage, json.dumps(card["held-out nats"]))
-    print(json.dumps(pieces, indent=1))
-
-
 def habits_of(stage: str, songs: Path) -> Habits:
     """The habits of the tuning songs, by which `composer.habits` chooses among candidates."""
     rows = []
@@ -128,6 +99,38 @@ def nats_of(stage: str, decoder: Decoder, songs: Path, plan: loop.Plan, seed: in
     """Held-out nats of every attribute of a stage."""
     measuring = replace(plan, device="cpu", steps=1024)
     return loop.evaluate(decoder, held_out(stage, songs, seed), measuring)
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("songs", type=Path)
+    parser.add_argument("--runs", type=Path, required=True, help="holds chords/, melody/, accompaniment/")
+    parser.add_argument("--name", required=True, help="of the set: open or pop909")
+    parser.add_argument("-o", "--output", type=Path, default=Path("composer/checkpoints"))
+    parser.add_argument("--pieces", type=int, default=TABLE_PIECES, help="to compare with real songs")
+    parser.add_argument("--requests", type=int, default=CONTROL_PIECES, help="pieces on random requests")
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    draws = read_draws(args.runs)
+    trained = {stage: loop.load_average(args.runs / stage) for stage in STAGES}
+    habits = {stage: habits_of(stage, args.songs) for stage in STAGES}
+    networks = {
+        stage: Network(decoder, draws[stage], habits[stage]) for stage, (decoder, _) in trained.items()
+    }
+    written = {
+        "pieces against the held-out songs": table(networks, args.songs, args.pieces, args.seed),
+        "controls": controls(networks, args.requests, args.seed),
+    }
+    data = describe_data(args.songs)
+    for stage, (decoder, progress) in trained.items():
+        plan = loop.Plan(**loop.read_run(args.runs / stage)["plan"])
+        card = make_card(stage, data, plan, progress, nats_of(stage, decoder, args.songs, plan, args.seed))
+        card |= written
+        weights = args.output / f"{stage}-{args.name}.safetensors"
+        save_checkpoint(decoder, draws[stage], weights, card, habits[stage])
+        print(stage, json.dumps(card["held-out nats"]))
+    print(json.dumps(written, indent=1))
 
 
 if __name__ == "__main__":

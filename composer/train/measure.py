@@ -55,6 +55,7 @@ from composer.train.pieces import (
 from composer.train.song import load_songs, songs_to_compare, split_of
 from composer.train.songs import frame_of, track
 
+TABLE_PIECES, CONTROL_PIECES = 100, 200
 # Of the pieces; "key" is that of the bars in the first section's key, heard by `composer.analysis.keys`.
 SHARES = (
     "mode", "key", "mode by Krumhansl and Kessler", "metre", "tempo", "tonic", "mood", "mood, orchestrated",
@@ -74,11 +75,11 @@ def shipped(name: str) -> dict[str, Network]:
     return {stage: Network(loaded.decoder, loaded.draws, loaded.habits) for stage, loaded in found.items()}
 
 
-def table(songs: Path, name: str, count: int, seed: int) -> dict:
+def table(networks: dict[str, Network], songs: Path, count: int, seed: int) -> dict:
     """V-MusProd's table 4 and novelty: see the module."""
     training = songs_to_compare(songs, "training")
     chosen = np.random.default_rng(seed).choice(len(training), count, replace=False)
-    pieces = write_pieces(shipped(name), [bare(frame_of(training[i])) for i in chosen], seed)
+    pieces = write_pieces(networks, [bare(frame_of(training[i])) for i in chosen], seed)
     real = [piece_of(song) for song in songs_to_compare(songs, "held-out")]
     known = KnownMelodies(
         [_symbols(track(song, 0)) for song in load_songs(songs) if split_of(song.number) == "training"]
@@ -236,11 +237,11 @@ def _score_obtained(cues: CueSheet, lead: LeadSheet, notes: tuple[Note, ...]) ->
     }
 
 
-def controls(name: str, count: int, seed: int) -> dict:
+def controls(networks: dict[str, Network], count: int, seed: int) -> dict:
     """Adherence to random requests: see the module."""
     parts = [range(i, min(i + PIECES_A_BATCH, count)) for i in range(0, count, PIECES_A_BATCH)]
     with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
-        batches = pool.map(_controls_batch, repeat(shipped(name)), parts, repeat(seed))
+        batches = pool.map(_controls_batch, repeat(networks), parts, repeat(seed))
         found = [piece for batch in batches for piece in batch]
     correlations = {
         control: measure(*(np.concatenate([piece[control][side] for piece in found]) for side in (0, 1)))
@@ -264,13 +265,16 @@ def main() -> None:
     parser.add_argument("what", choices=("table", "controls"))
     parser.add_argument("songs", type=Path)
     parser.add_argument("--name", required=True, help="of the set of networks: open or pop909")
-    parser.add_argument("--pieces", type=int, help="default: 100 for the table, 200 for controls")
+    parser.add_argument(
+        "--pieces", type=int, help=f"default: {TABLE_PIECES} for the table, {CONTROL_PIECES} for controls"
+    )
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
+    networks = shipped(args.name)
     if args.what == "table":
-        result = table(args.songs, args.name, args.pieces or 100, args.seed)
+        result = table(networks, args.songs, args.pieces or TABLE_PIECES, args.seed)
     else:
-        result = controls(args.name, args.pieces or 200, args.seed)
+        result = controls(networks, args.pieces or CONTROL_PIECES, args.seed)
     print(json.dumps(result, indent=1))
 
 
