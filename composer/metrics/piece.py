@@ -12,6 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
+from composer.analysis.chords import MELODY_WEIGHT, recognize_chords
 from composer.tokens import grid
 from composer.tokens.notes import GridNotes
 from composer.tokens.vocabulary import CHORD_NONE
@@ -20,7 +21,6 @@ MELODY, ACCOMPANIMENT, DRUMS = range(3)
 EARLY_PULSES = (
     1 / 12
 )  # players anticipate: a note that starts so little before a bar or a chord belongs to it
-MELODY_CHORD_WEIGHT = 0.5  # what a melody note counts for where chords are recognised; others count 1
 
 
 @dataclass(frozen=True)
@@ -213,12 +213,10 @@ def piece_of_grid(
 
 def recognized_chords(piece: Piece) -> np.ndarray:
     """The chord of every pulse from the notes themselves, (pulses,) ids; drums are not heard."""
-    from composer.analysis.chords import recognize_chords
-
     heard = piece.pitched
     if not heard.any():
         return np.full(piece.pulses, CHORD_NONE, np.int64)
-    weight = np.where(piece.part[heard] == MELODY, MELODY_CHORD_WEIGHT, 1.0)
+    weight = np.where(piece.part[heard] == MELODY, MELODY_WEIGHT, 1.0)
     first_of_bar = np.zeros(piece.pulses, bool)
     first_of_bar[piece.first_pulses] = True
     onset, end = piece.onset_pulses[heard], piece.end_pulses[heard]
