@@ -238,10 +238,11 @@ class SectionSetting:
         """The last notes held to the end of the picture; a closing chord where no harmony would reach it."""
         start, end = self.final_beats, self.span.end_beats
         assert start is not None
+        pedal = self.span.palette.whole_texture
         closed = [
             part
             if part.layer.role == "percussion"
-            else replace(part, notes=_held_to(part.notes, start, end, self.span.palette.whole_texture))
+            else replace(part, notes=_held_to(part.notes, start, end, pedal and part.layer.role != "melody"))
             for part in parts
         ]
         carrying = {"pad", "bass"} if not self.span.palette.whole_texture else {"arpeggio"}

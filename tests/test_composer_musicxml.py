@@ -1,3 +1,4 @@
+import random
 import time
 from dataclasses import replace
 from fractions import Fraction
@@ -15,6 +16,7 @@ from composer.notation import DIVISIONS, write_staff
 from composer.orchestrate import orchestrate
 from composer.palettes import PALETTES
 from composer.timing import Bar, TempoMap
+from composer.tokens.grid import SUB_TICKS
 
 METRES = [
     ((4, 4),),
@@ -23,6 +25,8 @@ METRES = [
     ((7, 8),),
     ((5, 4), (2, 4), (1, 4)),
     ((3, 8),),
+    ((12, 8), (5, 8)),
+    ((2, 2), (3, 2)),
     ((4, 4), (3, 16)),
 ]
 ALTERS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
@@ -131,7 +135,9 @@ def test_triplets_are_written_as_triplets():
     tempo_map = TempoMap((Bar.at_bpm(90),))
     notes = [Note(index / 3, 1 / 3, 60 + index, 80) for index in range(3)]
     voice = write_staff(notes, tempo_map, decays=False)[0].voices[0]
-    assert [(item.length, item.type_name, item.triplet) for item in voice[:3]] == [(8, "eighth", "eighth")] * 3
+    assert [(item.length, item.type_name, item.triplet) for item in voice[:3]] == [
+        (8, "eighth", "eighth")
+    ] * 3
     assert (voice[0].opens_triplet, voice[2].closes_triplet) == (True, True)
 
 
@@ -171,6 +177,87 @@ def test_music21_reads_the_same_music(tmp_path):
     assert symbols
     marks = [mark.content for mark in read.recurse().getElementsByClass("RehearsalMark")]
     assert marks == ["A", "B", "C", "A'"]
+
+
+@pytest.mark.parametrize(
+    "metre", [(4, 4), (3, 4), (2, 4), (5, 4), (2, 2), (6, 8), (9, 8), (12, 8), (3, 8), (7, 8), (5, 8)]
+)
+def test_music21_reads_every_metre_and_every_place_of_the_grid(tmp_path, metre):
+    music21 = pytest.importorskip("music21")
+    cues = make_cues(12.0, [make_section(0, 12.0, "pop", dynamics=0.8)], metres=(metre,))
+    lead, accompaniment = make_music(cues, 3)
+    score = orchestrate(replace(lead, melody=grid_melody(cues.tempo_map)), accompaniment, cues)
+    path = tmp_path / "score.musicxml"
+    write_musicxml(score, path)
+    read = music21.converter.parse(path)
+    assert len(read.parts) >= len(score.tracks)  # a grand staff is two
+    for part in read.parts:
+        measures = list(part.getElementsByClass("Measure"))
+        assert len(measures) == len(score.tempo_map.bars)
+        for measure, bar in zip(measures, score.tempo_map.bars, strict=True):
+            assert measure.barDuration.quarterLength == bar.length_beats
+            for voice in measure.voices or [measure]:
+                heard = [
+                    note for note in voice.notesAndRests if not isinstance(note, music21.harmony.Harmony)
+                ]
+                ends = [
+                    Fraction(note.offset + note.duration.quarterLength).limit_denominator(96)
+                    for note in heard
+                ]
+                starts = [Fraction(note.offset).limit_denominator(96) for note in heard]
+                if len(measure.voices) < 2:  # a second voice may begin late
+                    assert starts[0] == 0
+                    assert ends[-1] == Fraction(bar.length_beats)
+                    assert ends[:-1] == starts[1:]
+    marks = list(read.recurse().getElementsByClass("MetronomeMark"))
+    shown = next(mark for mark in marks if mark.number is not None)
+    assert shown.referent.quarterLength == cues.tempo_map.bars[0].pulse_beats
+    assert shown.number == round(96 / cues.tempo_map.bars[0].pulse_beats)
+
+
+def grid_melody(tempo_map: TempoMap) -> tuple[Note, ...]:
+    """Notes on random places of the models' grid, in each pulse of each bar."""
+    rng = random.Random(1)
+    notes = []
+    for start, bar in zip(tempo_map.bar_starts_beats, tempo_map.bars, strict=False):
+        pulse = bar.pulse_beats
+        for beat in range(-int(-bar.length_beats // pulse)):
+            ticks = sorted(rng.sample(SUB_TICKS, rng.randint(0, 4)))
+            for tick, later in pairwise([*ticks, 12]):
+                onset = float(start) + pulse * (beat + tick / 12)
+                if onset < min(float(start) + bar.length_beats, tempo_map.end_beats) - 1e-6:
+                    length = rng.choice((later - tick, (later - tick) // 2 or 1))
+                    notes.append(Note(onset, pulse * length / 12, rng.randint(62, 76), 80))
+    return tuple(notes)
+
+
+def test_tempo_is_told_in_pulses_and_again_where_they_change():
+    tempo_map = TempoMap(tuple(Bar.at_bpm(90, *metre) for metre in ((4, 4), (6, 8), (9, 8), (3, 4))))
+    root = parse(Score("t", tempo_map, ()))
+    marks = [
+        (mark.findtext("beat-unit"), mark.find("beat-unit-dot") is not None, mark.findtext("per-minute"))
+        for mark in root.iter("metronome")
+    ]
+    assert marks == [("quarter", False, "90"), ("quarter", True, "60"), ("quarter", False, "90")]
+    assert {sound.get("tempo") for sound in root.iter("sound")} == {"90"}
+
+
+def test_beams_are_written_and_every_one_ends():
+    for style, metre in (("pop", (6, 8)), ("folk", (7, 8)), ("solo-piano", (4, 4))):
+        cues = make_cues(12.0, [make_section(0, 12.0, style)], metres=(metre,))
+        lead, accompaniment = make_music(cues, 3)
+        root = parse(orchestrate(lead, accompaniment, cues))
+        said = [beam.text for beam in root.iter("beam") if beam.get("number") == "1"]
+        assert said.count("begin") == said.count("end") > 0
+        open_beams: dict[tuple[str, str], bool] = {}
+        for part in root.findall("part"):
+            for note in part.iter("note"):
+                for beam in note.findall("beam"):
+                    place = (note.findtext("voice"), beam.get("number"))
+                    if "hook" not in beam.text:
+                        assert open_beams.get(place, False) == (beam.text in ("continue", "end"))
+                        open_beams[place] = beam.text != "end"
+        assert not any(open_beams.values())
 
 
 def test_what_stands_above_the_staff():

@@ -1,5 +1,7 @@
 import io
+import random
 import time
+from dataclasses import replace
 from itertools import pairwise
 
 import mido
@@ -17,8 +19,9 @@ from composer.midi_reader import score_from_bytes
 from composer.music import Chord, ChordSpan, Harmony, LeadSheet, Note
 from composer.orchestrate import orchestrate
 from composer.palettes import PALETTES
-from composer.spotting.cues import Hit
+from composer.spotting.cues import CueSheet, Hit
 from composer.texture import make_windows, playable, split_texture, voice
+from composer.timing import Bar, TempoMap
 
 EMPTY = LeadSheet(Harmony((), ()), ())
 END_TOLERANCE_S = 0.05
@@ -100,7 +103,19 @@ def films(draw, style):
     ]
     hits = [Hit(draw(unit) * duration_s, "bang", draw(unit)) for _ in range(draw(st.integers(0, 4)))]
     metres = draw(
-        st.sampled_from([((4, 4),), ((3, 4),), ((6, 8),), ((4, 4), (7, 8)), ((5, 4), (2, 4), (1, 4))])
+        st.sampled_from(
+            [
+                ((4, 4),),
+                ((3, 4),),
+                ((6, 8),),
+                ((9, 8),),
+                ((12, 8),),
+                ((3, 8),),
+                ((2, 2),),
+                ((4, 4), (7, 8)),
+                ((5, 4), (2, 4), (1, 4)),
+            ]
+        )
     )
     return make_cues(duration_s, sections, hits=hits, bpm=draw(st.floats(45, 180)), metres=metres)
 
@@ -240,6 +255,91 @@ def test_many_styles_still_fit_the_channels():
     check_score(score, cues)
     check_midi(score)
     assert {track.role for track in score.tracks} >= {"melody", "pad", "bass", "arpeggio", "percussion"}
+
+
+def tune_cues(style, key="C", metre=(4, 4), theme_bars=8):
+    """Theme, something else, and the theme again, louder and in ``key``; a bar lasts two seconds."""
+    length = metre[0] * 4 / metre[1]
+    edges = [0.0, 2.0 * theme_bars, 4.0 * theme_bars, 6.0 * theme_bars]
+    sections = (
+        make_section(edges[0], edges[1], style, key="C", dynamics=0.3, theme="A"),
+        make_section(edges[1], edges[2], style, label="B", key="Am", theme="B"),
+        make_section(edges[2], edges[3], style, label="A'", key=key, dynamics=0.9, density=0.9, theme="A"),
+    )
+    tempo_map = TempoMap((Bar.at_bpm(30 * length, *metre),) * (3 * theme_bars))
+    return CueSheet("t", edges[3], 25.0, "00:00:00:00", sections, (), tempo_map, 1, {})
+
+
+@pytest.mark.parametrize("style", PALETTES)
+@given(
+    st.integers(0, 10**6),
+    st.sampled_from([("C", 0), ("D", 2), ("F", 5), ("G", -5), ("Bb", -2)]),
+    st.sampled_from([(4, 4), (3, 4), (6, 8)]),
+)
+@settings(max_examples=8, deadline=None)
+def test_a_tune_that_returns_keeps_its_intervals_and_rhythm(style, seed, key, metre):
+    cues = tune_cues(style, key[0], metre)
+    lead, accompaniment = make_music(cues, seed)
+    length = float(cues.tempo_map.bar_starts_beats[8])
+    tune = walk(seed, length - 0.5)
+    other = [replace(note, onset_beats=note.onset_beats + length) for note in walk(seed + 1, length - 0.5)]
+    back = [
+        replace(note, onset_beats=note.onset_beats + 2 * length, pitch=note.pitch + key[1]) for note in tune
+    ]
+    score = orchestrate(LeadSheet(lead.harmony, (*tune, *other, *back)), accompaniment, cues)
+    leader = PALETTES[style].layers[0].instrument_name
+    track = next(t for t in score.tracks if t.role == "melody" and t.name in (leader, f"{leader} (melody)"))
+    for bars in (0.0, 2 * length):
+        heard = [note for note in track.notes if bars <= note.onset_beats < bars + length]
+        assert [note.onset_beats - bars for note in heard] == [note.onset_beats for note in tune]
+        assert len({note.pitch - written.pitch for note, written in zip(heard, tune, strict=True)}) == 1
+    first, again = (
+        [note.duration_beats for note in track.notes if bars <= note.onset_beats < bars + length][:-1]
+        for bars in (0.0, 2 * length)
+    )
+    assert first == again
+
+
+def walk(seed, end):
+    """A tune that walks up and down two octaves less a third of C major, with rests."""
+    rng = random.Random(seed)
+    scale = [pitch for pitch in range(60, 81) if pitch % 12 in (0, 2, 4, 5, 7, 9, 11)]
+    notes, beat, place = [], 0.0, 6
+    while beat < end:
+        length = min(rng.choice((0.5, 0.5, 1.0, 1.5)), end - beat)
+        place = min(max(place + rng.choice((-3, -1, -1, 0, 1, 1, 2)), 0), len(scale) - 1)
+        if rng.random() > 0.15:
+            notes.append(Note(beat, length, scale[place], 80))
+        beat += length
+    return tuple(notes)
+
+
+def test_a_swell_is_a_phrase_and_a_glide_two_bars_in_every_metre():
+    for metre in ((4, 4), (3, 4), (6, 8)):
+        cues = tune_cues("chamber", metre=metre)
+        curve = DynamicsCurve.of(cue_spans(cues), cues.tempo_map)
+        length = float(cues.tempo_map.bar_starts_beats[1])
+        swells = [curve.swells[round(bar * length * 2)] for bar in range(8)]
+        assert swells[:4] == pytest.approx(swells[4:])
+        assert swells[0] == pytest.approx(-1)
+        assert swells[2] == pytest.approx(1)
+        levels = [curve.level_at(bar * length) for bar in range(10)]
+        assert levels[6] == pytest.approx(0.3)
+        assert levels[7] == pytest.approx(0.45)
+        assert levels[8] == pytest.approx(0.6)
+
+
+def test_harmony_is_held_and_answered_by_the_pulse():
+    cues = tune_cues("chamber", metre=(6, 8))
+    windows = make_windows((ChordSpan(0, 12, Chord(0)),), cues.tempo_map, 0.0, 12.0)
+    assert {window.pulse_beats for window in windows} == {1.5}
+    texture = split_texture((Note(0, 3, 36, 80), Note(0, 1, 60, 80), Note(1.5, 1.5, 64, 80)), windows)
+    assert [note.duration_beats for note in texture.moving] == [1]
+    assert [note.duration_beats for note in texture.held] == [1.5]
+    lead, accompaniment = make_music(cues, 2)
+    score = orchestrate(replace(lead, melody=()), accompaniment, cues)
+    counter = next(track for track in score.tracks if track.role == "counter")
+    assert all((note.onset_beats / 1.5).is_integer() for note in counter.notes)
 
 
 def test_same_input_same_score():
