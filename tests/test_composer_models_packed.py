@@ -15,8 +15,9 @@ STEPS = 40
 ROWS = 33  # more than two vectors of 16 numbers for each head: elementwise functions would show their ends
 
 
-@pytest.fixture(scope="module")
-def decoder() -> Decoder:
+@pytest.fixture(scope="module", params=["float32", "float16"])
+def decoder(request: pytest.FixtureRequest) -> Decoder:
+    """With weights of full precision, and with those that a checkpoint stores."""
     torch.manual_seed(0)
     decoder = Decoder(CONFIG)
     for name, parameter in decoder.named_parameters():
@@ -24,6 +25,8 @@ def decoder() -> Decoder:
             torch.nn.init.normal_(parameter, 1.0 if parameter.dim() == 1 else 0.0, 0.1)
     for layer in decoder.layers:
         torch.nn.init.normal_(layer.condition.weight, std=0.1)
+    if request.param == "float16":
+        decoder.half().float()
     return decoder.eval()
 
 
@@ -93,12 +96,20 @@ def test_a_row_is_the_same_to_the_last_bit_in_any_batch(decoder):
 
 
 @pytest.mark.parametrize("bias", [False, True])
-def test_packed_weights_multiply_alike(bias):
+@pytest.mark.parametrize("stored", [torch.float32, torch.float16])
+def test_packed_weights_multiply_alike(bias, stored):
     torch.manual_seed(2)
-    layer = torch.nn.Linear(48, 19, bias=bias)
+    layer = torch.nn.Linear(48, 19, bias=bias).to(stored).float()
     x = torch.randn(5, 48)
     with torch.no_grad():
         assert torch.allclose(PackedLinear(layer.weight, layer.bias)(x), layer(x), atol=1e-6)
+
+
+def test_weights_that_float16_cannot_hold_are_not_rounded():
+    weight = torch.tensor([[1.0, 1.0 + 2**-20], [2.0**20, 1.0]])
+    assert torch.equal(
+        PackedLinear(weight)(torch.tensor([[-1.0, 1.0]])), torch.tensor([[2**-20, 1.0 - 2**20]])
+    )
 
 
 def test_packing_leaves_the_decoder_as_it_is(decoder):

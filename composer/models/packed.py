@@ -1,16 +1,17 @@
 """A decoder made ready for decoding: the function of `composer.models.decoder.Decoder`, one step at a time, faster.
 
-What does not change from step to step is multiplied out once: the gains of the norms into the layers behind them, each
-layer's projection of the conditions into the table of their embeddings, scales into weights. For inference on CPU.
+Every layer's projection of the conditions is multiplied into the table of their embeddings once. Weights are packed
+for products with few rows, whose time is the reading of the weights: those that float16 holds exactly, as all in a
+checkpoint are, stay float16 in memory and are multiplied as float32 (FBGEMM), others go to oneDNN. For CPU.
 
-**A row comes out the same in any batch**, to the last bit. Weights are packed for oneDNN, whose products add up each
-row in one order (`fewest_rows` says from how many rows on), and elementwise functions that are not exactly rounded
-(exp, pow) only see pieces of one row: PyTorch computes the ends of a tensor otherwise than its middle.
+**A row comes out the same in any batch**, to the last bit: both libraries add up each row in one order (`fewest_rows`
+says from how many rows on), and elementwise functions that are not exactly rounded (exp, pow) only see pieces of one
+row, for PyTorch computes the ends of a tensor otherwise than its middle.
 """
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
 from typing import cast
 
 import torch
@@ -21,8 +22,8 @@ from composer.models.attention import DECAY_TEMPERATURE, BarAttention, GatedLine
 from composer.models.decoder import ChainedHeads, Decoder, DecoderLayer, FeedForward, SummedEmbedding
 
 PACKED_FOR_ROWS = 4  # a hint to oneDNN; packed for one row, a row alone would be added up in another order
+HALF_ENGINES = ("fbgemm", "x86")  # of `torch.backends.quantized`: those with float16 weights
 PADDED_ROWS = 4  # from here on a row is the same in any batch with MKL as well
-DECAY_ROOTS = int(math.log2(DECAY_TEMPERATURE))
 EPSILON = torch.finfo(torch.float32).eps  # of `nn.RMSNorm`
 Seen = tuple[Tensor, Tensor]  # keys and values of the memory in sight: (b, heads, slots, head width)
 
@@ -37,18 +38,25 @@ class PackedLinear:
     """``x @ weight.T + bias`` for weights (out, in) that stay as they are."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None = None) -> None:
-        self._packs = torch.backends.mkldnn.is_available() and weight.device.type == "cpu"
         weight = weight.detach().float().contiguous()
-        self._weight = (
-            torch.ops.mkldnn._reorder_linear_weight(weight, PACKED_FOR_ROWS) if self._packs else weight
-        )
-        self._bias = None if bias is None else bias.detach().float().contiguous()
+        bias = None if bias is None else bias.detach().float().contiguous()
+        self._multiply = _packed_product(weight, bias)
 
     def __call__(self, x: Tensor) -> Tensor:
         """(b, in) -> (b, out)."""
-        if self._packs:
-            return torch.ops.mkldnn._linear_pointwise(x, self._weight, self._bias, "none", [], "")
-        return F.linear(x, self._weight, self._bias)
+        return self._multiply(x)
+
+
+def _packed_product(weight: Tensor, bias: Tensor | None) -> Callable[[Tensor], Tensor]:
+    if torch.backends.quantized.engine in HALF_ENGINES and torch.equal(weight.half().float(), weight):
+        packed = torch.ops.quantized.linear_prepack_fp16(weight, bias)
+        multiply = torch.ops.quantized.linear_dynamic_fp16.default
+        return lambda x: multiply(x, packed)
+    if torch.backends.mkldnn.is_available():
+        packed = torch.ops.mkldnn._reorder_linear_weight(weight, PACKED_FOR_ROWS)
+        multiply = torch.ops.mkldnn._linear_pointwise.default
+        return lambda x: multiply(x, packed, bias, "none", [], "")
+    return lambda x: F.linear(x, weight, bias)
 
 
 class PackedDecoder:
@@ -92,7 +100,7 @@ class PackedHeads:
     """The methods of `ChainedHeads` that decoding calls."""
 
     def __init__(self, heads: ChainedHeads) -> None:
-        self._norm = _Unit(heads.norm)
+        self._norm = _Norm(heads.norm)
         self._logits = [_linear(cast(nn.Linear, layer)) for layer in heads.logits]
         self._chosen = [cast(nn.Embedding, table).weight.detach() for table in heads.chosen]
         self._mix = [_mix(*cast(nn.Sequential, mix)) for mix in heads.mix]
@@ -100,7 +108,7 @@ class PackedHeads:
     @torch.no_grad()
     def begin(self, hidden: Tensor) -> Tensor:
         """The decoder's output (b, width) made ready for `predict` and `advance`."""
-        return self._norm(hidden) * self._norm.gain
+        return self._norm(hidden)
 
     @torch.no_grad()
     def predict(self, i: int, hidden: Tensor) -> Tensor:
@@ -115,16 +123,16 @@ class PackedHeads:
         return hidden + second(F.silu(first(norm(hidden))))
 
 
-class _Unit:
-    """A norm without its ``gain``, which the layer behind it takes over: rows of length one."""
+class _Norm:
+    """`nn.RMSNorm` of what is to be multiplied by ``scale`` first."""
 
-    def __init__(self, norm: nn.RMSNorm) -> None:
+    def __init__(self, norm: nn.RMSNorm, scale: float = 1.0) -> None:
         width = norm.weight.numel()
-        self.gain = norm.weight.detach() * width**0.5
-        self._least = torch.tensor(width * EPSILON)
+        self._gain = norm.weight.detach() * width**0.5
+        self._least = torch.tensor(width * EPSILON / scale**2)
 
     def __call__(self, x: Tensor) -> Tensor:
-        return x * (x * x).sum(-1, keepdim=True).add_(self._least).rsqrt_()
+        return (x * (x * x).sum(-1, keepdim=True).add_(self._least).rsqrt_()).mul_(self._gain)
 
 
 class _PackedLayer:
@@ -146,40 +154,37 @@ class _PackedLinearAttention:
     def __init__(self, attention: GatedLinearAttention, norm: nn.RMSNorm) -> None:
         self._heads, self._head_width = attention.heads, attention.head_width
         width = self._heads * self._head_width
-        self._norm, self._head_norm = _Unit(norm), _Unit(attention.norm)
-        weight = attention.project.weight.detach() * self._norm.gain
-        weight[:width] *= self._head_width**-0.5  # queries
-        bias = torch.zeros(len(weight))
+        bias = torch.zeros(4 * width + self._heads)
         bias[4 * width :] = attention.decay_bias.detach()
-        self._project = PackedLinear(weight, bias)
-        self._out = PackedLinear(attention.out.weight.detach() * self._head_norm.gain.repeat(self._heads))
+        self._norm = _Norm(norm)
+        self._project = PackedLinear(attention.project.weight, bias)
+        self._head_norm = _Norm(attention.norm, scale=self._head_width**-0.5)
+        self._out = _linear(attention.out)
 
     def __call__(self, x: Tensor, state: Tensor) -> Tensor:
         rows, width = x.shape
         projected = self._project(self._norm(x))
         split = projected[:, : 3 * width].view(rows, 3, self._heads, 1, self._head_width)
         query, key, value = split.unbind(1)
-        decay = projected[:, 4 * width :].sigmoid()
-        for _ in range(DECAY_ROOTS):  # a square root is exactly rounded
-            decay = decay.sqrt_()
-        state.mul_(decay[..., None, None]).add_(key.transpose(-1, -2) * value)
+        decay = projected[:, 4 * width :].sigmoid_().pow_(1 / DECAY_TEMPERATURE)  # in place: row by row
+        state.mul_(decay[..., None, None]).addcmul_(key.transpose(-1, -2), value)
         attended = torch.bmm(query.flatten(0, 1), state.flatten(0, 1))
         gate = F.silu(projected[:, 3 * width : 4 * width])
-        return self._out(self._head_norm(attended).view(rows, width) * gate)
+        return self._out(gate.mul_(self._head_norm(attended).view(rows, width)))
 
 
 class _PackedCross:
     def __init__(self, cross: BarAttention, norm: nn.RMSNorm) -> None:
         self._heads = cross.heads
-        self._norm = _Unit(norm)
-        scale = (cross.query.in_features // cross.heads) ** -0.5
-        self._query = PackedLinear(cross.query.weight.detach() * self._norm.gain * scale)
-        self._out = PackedLinear(cross.out.weight)
+        self._scale = (cross.query.in_features // cross.heads) ** -0.5
+        self._norm = _Norm(norm)
+        self._query = _linear(cross.query)
+        self._out = _linear(cross.out)
 
     def __call__(self, x: Tensor, memory: Seen, hidden: Tensor) -> Tensor:
         rows, width = x.shape
         keys, values = (part.flatten(0, 1) for part in memory)  # (b * heads, slots, head width)
-        query = self._query(self._norm(x)).view(rows * self._heads, 1, -1)
+        query = self._query(self._norm(x)).mul_(self._scale).view(rows * self._heads, 1, -1)
         scores = torch.bmm(query, keys.transpose(-1, -2)).view(rows, self._heads, -1)
         weights = scores.masked_fill_(hidden, float("-inf")).softmax(-1)
         return self._out(torch.bmm(weights.view(rows * self._heads, 1, -1), values).view(rows, width))
@@ -187,25 +192,23 @@ class _PackedCross:
 
 class _PackedFeedForward:
     def __init__(self, feed_forward: FeedForward, norm: nn.RMSNorm) -> None:
-        self._norm = _Unit(norm)
-        self._up = _linear(feed_forward.up, norm)
+        self._norm = _Norm(norm)
+        self._up = _linear(feed_forward.up)
         self._down = _linear(feed_forward.down)
 
     def __call__(self, x: Tensor) -> Tensor:
         value, gate = self._up(self._norm(x)).chunk(2, dim=-1)
-        return self._down(value * F.silu(gate))
+        return self._down(F.silu(gate).mul_(value))
 
 
 def _mix(
     norm: nn.RMSNorm, first: nn.Linear, _: nn.SiLU, second: nn.Linear
-) -> tuple[_Unit, PackedLinear, PackedLinear]:
-    return _Unit(norm), _linear(first, norm), _linear(second)
+) -> tuple[_Norm, PackedLinear, PackedLinear]:
+    return _Norm(norm), _linear(first), _linear(second)
 
 
-def _linear(layer: nn.Linear, norm: nn.RMSNorm | None = None) -> PackedLinear:
-    """A layer, with the gain of the norm before it."""
-    weight = layer.weight.detach()
-    return PackedLinear(weight if norm is None else weight * _Unit(norm).gain, layer.bias)
+def _linear(layer: nn.Linear) -> PackedLinear:
+    return PackedLinear(layer.weight, layer.bias)
 
 
 def _input_table(tokens: SummedEmbedding, conditions: SummedEmbedding, layers: list[DecoderLayer]) -> Tensor:
