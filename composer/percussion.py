@@ -85,8 +85,8 @@ class _Stroke:
 
 
 def percussion_notes(pattern: Percussion, context: PercussionContext) -> tuple[Note, ...]:
-    """The strokes of one section in order; of equal strokes at one moment the loudest. Raises KeyError on
-    "none".
+    """The strokes of one section in order; of equal strokes at one moment the loudest, and no hi-hat both open and
+    closed. Raises KeyError on "none".
     """
     strokes: list[_Stroke] = list(_PATTERNS[pattern](context))
     loudest: dict[tuple[int, int], _Stroke] = {}
@@ -96,6 +96,9 @@ def percussion_notes(pattern: Percussion, context: PercussionContext) -> tuple[N
             place not in loudest or loudest[place].velocity < stroke.velocity
         ):
             loudest[place] = stroke
+    for moment, pitch in list(loudest):
+        if pitch == OPEN_HAT:  # one pair of cymbals
+            loudest.pop((moment, CLOSED_HAT), None)
     return tuple(
         Note(
             stroke.beat,

@@ -5,7 +5,15 @@ from score_builders import make_cues, make_section
 
 from composer.cue_spans import cue_spans
 from composer.palettes import PALETTES
-from composer.percussion import KICK, SIDE_STICK, SNARE, PercussionContext, percussion_notes
+from composer.percussion import (
+    CLOSED_HAT,
+    KICK,
+    OPEN_HAT,
+    SIDE_STICK,
+    SNARE,
+    PercussionContext,
+    percussion_notes,
+)
 
 PATTERNS = ("orchestral", "brushes", "acoustic", "electronic", "hand", "heartbeat")
 METRES = (
@@ -94,6 +102,8 @@ def test_every_stroke_is_on_a_32nd_and_repeats_with_the_metre(pattern, metre, ar
     played = strokes(pattern, metre, arousal=arousal, density=density, dynamics=dynamics)
     length = metre[0] * 4 / metre[1]
     assert all(0 <= beat < length and (beat * 8).is_integer() for _, beat, _ in played)
+    hats = {(bar, beat) for bar, beat, pitch in played if pitch == OPEN_HAT}
+    assert hats.isdisjoint((bar, beat) for bar, beat, pitch in played if pitch == CLOSED_HAT)
     once = [{stroke[1:] for stroke in played if stroke[0] == bar} for bar in (4, 5)]
     steady = once[0] & once[1]
     assert len(steady) * 2 >= min(len(bar) for bar in once) or length < 1.5 or pattern == "heartbeat"
