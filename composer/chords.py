@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,8 +17,9 @@ from composer.harmony_stage import (
     unbound,
     write_harmony,
 )
-from composer.models.checkpoint import load_checkpoint
-from composer.models.sampling import stream
+from composer.models.checkpoint import Habits, load_checkpoint
+from composer.models.decoder import Decoder
+from composer.models.sampling import Draw, stream
 from composer.music import BarPlan, Harmony
 from composer.pipeline import CANDIDATES, Checkpoints
 from composer.spotting.cues import CueSheet
@@ -37,6 +39,7 @@ FREEDOM_NOTES = 0.3  # the model may choose within this share of the wished coun
 FREEDOM_LEVELS = 2  # ... and within so many velocity levels
 MELODY_NOTES_A_SECOND = 3.0  # at most
 LONGEST_MELODY_REST_BARS = 1
+HARMONIES = 4  # for every candidate of the other stages
 # Chords of the models' C major (False) and A minor (True) that may stand before the last tonic.
 LEADING_HOME = {
     False: ((7, ""), (7, "7"), (11, "dim"), (5, ""), (2, "m"), (2, "m7"), (7, "sus4")),
@@ -52,18 +55,29 @@ def compose_chords(
     checkpoint: Path | None = None,
     candidates: int = CANDIDATES,
 ) -> Harmony:
-    """Write the harmony of a film and plan its bars: the best of ``candidates`` by `composer.habits`. The music ends
-    with a cadence on the tonic.
+    """Write the harmony of a film and plan its bars: the best of `HARMONIES` times ``candidates``, for harmonies are
+    short and a key is soon unclear. The music ends with a cadence on the tonic.
 
     Deterministic for a seed on CPU. Raises NotInstalled or BadInput where the checkpoint cannot be used.
     """
     form = form_of(cues)
     network = load_checkpoint(checkpoint or Checkpoints.for_cues(cues).chords)
     request = harmony_request(form, picture_of(features, cues.tempo_map))
-    streams = [stream(seed, STAGE_SEED, candidate) for candidate in range(candidates)]
-    written = write_harmony(network.decoder, [request] * candidates, network.draws, streams)
-    habits = [harmony_habits(form.frame, harmony.chords) for harmony in written]
-    return harmony_of(form, written[best_harmony(habits, *network.habits)])
+    streams = [stream(seed, STAGE_SEED, candidate) for candidate in range(candidates * HARMONIES)]
+    return harmony_of(form, choose_harmony(network.decoder, network.draws, network.habits, request, streams))
+
+
+def choose_harmony(
+    decoder: Decoder,
+    draws: Sequence[Draw],
+    habits: Habits,
+    request: HarmonyRequest,
+    streams: Sequence[np.random.Generator],
+) -> WrittenHarmony:
+    """The best of the harmonies written from ``streams``, by `composer.habits`."""
+    written = write_harmony(decoder, [request] * len(streams), draws, streams)
+    found = [harmony_habits(request.frame, harmony.chords) for harmony in written]
+    return written[best_harmony(found, *habits)]
 
 
 def harmony_request(form: Form, picture: Picture) -> HarmonyRequest:

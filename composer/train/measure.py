@@ -26,8 +26,7 @@ from composer.analysis.keys import local_keys
 from composer.analysis.mood import clip_mood
 from composer.form import Form, form_of
 from composer.free import FreeWishes, free_cues
-from composer.habits import best_harmony, harmony_habits
-from composer.harmony_stage import HarmonyRequest, WrittenHarmony, write_harmony
+from composer.harmony_stage import WrittenHarmony
 from composer.metrics import controls as adherence
 from composer.metrics.novelty import KnownMelodies, longest_shared_run, melody_symbols, sharing_rate
 from composer.midi import read_midi, write_midi
@@ -122,10 +121,12 @@ def _controls_batch(networks: dict[str, Network], numbers: Sequence[int], seed: 
     sheets = [random_cues(number, seed) for number in numbers]
     forms = [form_of(cues) for cues in sheets]
     written = [
-        choose_harmony(
-            networks["chords"],
+        chords.choose_harmony(
+            networks["chords"].decoder,
+            networks["chords"].draws,
+            networks["chords"].habits,
             chords.harmony_request(form, no_picture(form.frame)),
-            [stream(seed, 11, number, candidate) for candidate in range(CANDIDATES)],
+            [stream(seed, 11, number, candidate) for candidate in range(CANDIDATES * chords.HARMONIES)],
         )
         for number, form in zip(numbers, forms, strict=True)
     ]
@@ -158,16 +159,6 @@ def _controls_batch(networks: dict[str, Network], numbers: Sequence[int], seed: 
             **_score_obtained(sheets[i], leads[i], forms[i].notes(found[i])),
         }
         for i in range(len(numbers))
-    ]
-
-
-def choose_harmony(
-    network: Network, request: HarmonyRequest, streams: Sequence[np.random.Generator]
-) -> WrittenHarmony:
-    """The best of several harmonies, as `composer.chords.compose_chords` chooses it."""
-    written = write_harmony(network.decoder, [request] * len(streams), network.draws, streams)
-    return written[
-        best_harmony([harmony_habits(request.frame, each.chords) for each in written], *network.habits)
     ]
 
 
