@@ -1,6 +1,6 @@
 """``make bench``: measures what the README promises, prints a table, and fails where a promise is not kept.
 
-python tests/benchmarks/run.py [--only videos,midi,soundfonts,seeds,speed,kills] [--verbose]
+python tests/benchmarks/run.py [--only videos,midi,soundfonts,seeds,speed,kills,decoding] [--verbose]
 
 The real and damaged files are looked for in ``../shared/data`` beside the checkout; lines that need them are
 left out, and said to be, where they are absent.
@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import decoding
 import inputs
 import promises
 from harness import SHARED_DATA, Line, run
@@ -28,7 +29,7 @@ def main() -> int:
     """Run the chosen lines; 0 when all hold."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--only", default="speed,seeds,kills,soundfonts,midi,videos", help="lines, with commas"
+        "--only", default="speed,seeds,kills,soundfonts,midi,videos,decoding", help="lines, with commas"
     )
     parser.add_argument("--verbose", action="store_true", help="a line a file")
     options = parser.parse_args()
@@ -52,6 +53,7 @@ def main() -> int:
             "seeds": lambda: promises.seeds(work, film),
             "speed": lambda: promises.speed(work),
             "kills": lambda: promises.kills(work, film),
+            "decoding": decoding.lines,
         }
         for wanted in options.only.split(","):
             if wanted in NEEDS_DATA and not SHARED_DATA.is_dir():
