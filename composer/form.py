@@ -172,13 +172,14 @@ def _section_at(cues: CueSheet, time_s: float) -> Section:
 
 
 def _shifts(keys: list[Key]) -> np.ndarray:
-    """Semitones from C major or A minor to each bar's key: nearest to zero at first, then nearest to the bar before,
-    so that a change of key is not a change of octave."""
-    shifts: list[int] = []
+    """Semitones from C major or A minor to each bar's key: nearest to zero at first, a new key nearest to the bar
+    before, so that a change of key is not a change of octave; a key that returns is where it was."""
+    known: dict[Key, int] = {}
+    near = 0
     for key in keys:
-        major_tonic = (key.tonic + 3) % 12 if key.mode == "minor" else key.tonic
-        near = shifts[-1] if shifts else 0
-        candidates = [major_tonic - 12, major_tonic, major_tonic + 12]
-        within = [shift for shift in candidates if -8 <= shift <= 8]
-        shifts.append(min(within, key=lambda shift: abs(shift - near)))
-    return np.array(shifts)
+        if key not in known:
+            major_tonic = (key.tonic + 3) % 12 if key.mode == "minor" else key.tonic
+            within = [shift for shift in (major_tonic - 12, major_tonic) if -8 <= shift <= 8]
+            known[key] = min(within, key=lambda shift: abs(shift - near))
+        near = known[key]
+    return np.array([known[key] for key in keys])

@@ -96,7 +96,7 @@ def _conductor(score: Score, end: int) -> mido.MidiTrack:
     for bar, start in zip(score.tempo_map.bars, score.tempo_map.bar_starts_beats, strict=False):
         metre = (bar.numerator, bar.denominator)
         if previous is None or metre != (previous.numerator, previous.denominator):
-            clocks = {"clocks_per_click": 96 // min(bar.denominator, 32), "notated_32nd_notes_per_beat": 8}
+            clocks = {"clocks_per_click": round(24 * bar.pulse_beats), "notated_32nd_notes_per_beat": 8}
             add(_ticks(start), 3, "time_signature", numerator=metre[0], denominator=metre[1], **clocks)
         if previous is None or bar.tempo_us != previous.tempo_us:
             add(_ticks(start), 4, "set_tempo", tempo=bar.tempo_us)

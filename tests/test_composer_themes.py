@@ -178,3 +178,10 @@ def test_unbound_harmony_is_written_for_every_bar_and_beat():
     assert len(found.plan.notes) == 7
     assert (found.chords[-3:] == chord_id(0, "")).all()  # home
     assert unbound().chord.all()
+
+
+def test_a_key_that_returns_returns_in_its_octave():
+    form = make_form([(2, {"key": key}) for key in ("Dm", "Gm", "Dm", "Ebm", "Gm")])
+    shift = form.shifts[::2].tolist()
+    assert shift[0] == shift[2]
+    assert shift[1] == shift[4]
