@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from composer.models.decoder import Decoder, DecoderConfig
-from composer.models.packed import PackedDecoder, PackedLinear, fewest_rows
+from composer.models.decoder import Decoder, DecoderConfig, Memory
+from composer.models.packed import PIECE_BARS, PackedDecoder, PackedLinear, encode_in_pieces, fewest_rows
 from composer.models.sampling import one_thread
 
 CONFIG = DecoderConfig((9, 128, 23), (8, 40), memory=(121, 128), width=64, layers=4, heads=4)
@@ -117,3 +117,30 @@ def test_packing_leaves_the_decoder_as_it_is(decoder):
     run_packed(PackedDecoder(decoder), 2)
     for name, tensor in decoder.state_dict().items():
         assert torch.equal(tensor, before[name]), name
+
+
+@pytest.mark.parametrize("kind", ["tokens", "features"])
+@pytest.mark.parametrize("bars", [1, PIECE_BARS, 3 * PIECE_BARS + 5])
+def test_a_long_memory_is_encoded_in_pieces(kind, bars):
+    torch.manual_seed(3)
+    sizes = {"memory": (6, 3)} if kind == "tokens" else {"features": (5, 4)}
+    config = DecoderConfig((5,), (4,), width=32, layers=2, heads=2, encoder_layers=2, window=1, **sizes)
+    decoder = Decoder(config).eval()
+    at = torch.arange(bars).repeat_interleave(3)[None]
+    if kind == "tokens":
+        memory = Memory(torch.randint(0, 4, (1, 3 * bars, 2)), at)
+    else:
+        memory = Memory(
+            features=tuple(torch.randn(1, 3 * bars, size) for size in (5, 4)), feature_bars=(at, at)
+        )
+    with torch.no_grad():
+        whole, whole_bars = decoder.encode(memory)
+        pieces, piece_bars = encode_in_pieces(decoder, memory)
+    by_bar, pieces_by_bar = (torch.argsort(x[0], stable=True) for x in (whole_bars, piece_bars))
+    assert torch.equal(whole_bars[:, by_bar], piece_bars[:, pieces_by_bar])
+    assert torch.allclose(whole[:, by_bar], pieces[:, pieces_by_bar], atol=1e-5)
+
+
+def test_a_decoder_without_memory_has_nothing_to_encode():
+    decoder = Decoder(DecoderConfig((5,), (4,), width=32, layers=2, heads=2))
+    assert encode_in_pieces(decoder, Memory()) == (None, None)

@@ -19,10 +19,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from composer.models.attention import DECAY_TEMPERATURE, BarAttention, GatedLinearAttention
-from composer.models.decoder import ChainedHeads, Decoder, DecoderLayer, FeedForward, SummedEmbedding
+from composer.models.decoder import ChainedHeads, Decoder, DecoderLayer, FeedForward, Memory, SummedEmbedding
 
 PACKED_FOR_ROWS = 4  # a hint to oneDNN; packed for one row, a row alone would be added up in another order
 HALF_ENGINES = ("fbgemm", "x86")  # of `torch.backends.quantized`: those with float16 weights
+PIECE_BARS = 64  # of a long memory that are encoded at once
 PADDED_ROWS = 4  # from here on a row is the same in any batch with MKL as well
 EPSILON = torch.finfo(torch.float32).eps  # of `nn.RMSNorm`
 Seen = tuple[Tensor, Tensor]  # keys and values of the memory in sight: (b, heads, slots, head width)
@@ -32,6 +33,37 @@ def fewest_rows() -> int:
     """From how many rows on this machine gives a row the same numbers in any batch."""
     vectors = torch.backends.cpu.get_cpu_capability().startswith(("AVX2", "AVX512"))
     return 1 if vectors and torch.backends.mkldnn.is_available() else PADDED_ROWS
+
+
+def encode_in_pieces(decoder: Decoder, memory: Memory) -> tuple[Tensor, Tensor] | tuple[None, None]:
+    """What ``decoder.encode`` gives for a memory of batch size 1, at a cost that grows with its length alone.
+
+    Attention goes a few bars to either side, so that pieces with so many bars around them are encoded alike.
+    """
+    every_bar = [memory.bars] if memory.bars is not None else []
+    last = max((int(bars.max()) for bars in (*every_bar, *memory.feature_bars) if bars.numel()), default=-1)
+    around = (decoder.config.window + 1) * decoder.config.encoder_layers
+    parts, bars_of_parts = [], []
+    for first in range(0, max(last, 0) + 1, PIECE_BARS):
+        end = first + PIECE_BARS
+        encoded, bars = decoder.encode(_cut(memory, first - around, end + around))
+        if encoded is None or bars is None:
+            return None, None
+        kept = (bars[0] >= first) & (bars[0] < end)
+        parts.append(encoded[:, kept])
+        bars_of_parts.append(bars[:, kept])
+    return torch.cat(parts, 1), torch.cat(bars_of_parts, 1)
+
+
+def _cut(memory: Memory, first: int, end: int) -> Memory:
+    """The part of a memory in bars ``first`` to ``end``."""
+    kept = [(bars[0] >= first) & (bars[0] < end) for bars in memory.feature_bars]
+    features = tuple(feature[:, part] for feature, part in zip(memory.features, kept, strict=True))
+    feature_bars = tuple(bars[:, part] for bars, part in zip(memory.feature_bars, kept, strict=True))
+    if memory.tokens is None or memory.bars is None:
+        return Memory(None, None, features, feature_bars)
+    near = (memory.bars[0] >= first) & (memory.bars[0] < end)
+    return Memory(memory.tokens[:, near], memory.bars[:, near], features, feature_bars)
 
 
 class PackedLinear:

@@ -151,19 +151,19 @@ class Gpt2:
 def constant_cost() -> list[Line]:
     """A step late in a long piece against a step early in one, block by block."""
     decoder = random_decoder()
-    late = FAR + (BLOCKS - 1) * BLOCK + BLOCK // 2
-    memory = random_memory(late)
+    early, late = NEAR + BLOCK // 2, FAR + (BLOCKS - 1) * BLOCK + BLOCK // 2
+    memories = {steps: random_memory(steps) for steps in (early, late)}
     spent: dict[int, list[float]] = {NEAR: [], FAR: []}
     begun_s = 0.0
 
     def play(steps: int, after: Callable[[int], None]) -> None:
-        decode(decoder, [Player(decoder.config, steps, after)], [memory], DRAWS, ())
+        decode(decoder, [Player(decoder.config, steps, after)], [memories[steps]], DRAWS, ())
 
     def near(written: int) -> None:
         nonlocal begun_s
         if written == NEAR - BLOCK // 2:
             begun_s = time.process_time()
-        elif written == NEAR + BLOCK // 2:
+        elif written == early:
             spent[NEAR].append(time.process_time() - begun_s)
 
     def far(written: int) -> None:
@@ -173,7 +173,7 @@ def constant_cost() -> list[Line]:
             return
         if first:
             spent[FAR].append(time.process_time() - begun_s)
-            play(NEAR + BLOCK // 2, near)
+            play(early, near)
         begun_s = time.process_time()
 
     play(late, far)
