@@ -26,7 +26,7 @@ from composer.melody import compose_melody
 from composer.models.backend import BACKENDS, use_backend
 from composer.models.checkpoint import load_checkpoint
 from composer.models.decoder import Decoder, DecoderConfig, Memory
-from composer.models.sampling import Draw, decode, draw, nucleus, one_thread, stream
+from composer.models.sampling import Draw, decode, one_thread, stream
 from composer.orchestrate import orchestrate
 from composer.pipeline import Checkpoints
 from composer.spotting.cues import CueSheet, Section
@@ -131,7 +131,7 @@ class Gpt2:
 
         missing = parameters - count_parameters(make(4 * CONFIG.width))
         self.network = make(4 * CONFIG.width + round(missing / (6 * (2 * CONFIG.width + 1)))).eval()
-        self._stream = stream(1)
+        self._generator = torch.Generator().manual_seed(1)
         self.restart()
 
     def restart(self) -> None:
@@ -141,11 +141,10 @@ class Gpt2:
 
     @torch.no_grad()
     def step(self) -> None:
-        """One token."""
+        """One token, drawn from the whole distribution."""
         found = self.network(self._token, past_key_values=self._past, use_cache=True)
         self._past = found.past_key_values
-        uniform = np.array([self._stream.random()])
-        self._token = draw(nucleus(found.logits[:, -1], 0.9), uniform)[:, None]
+        self._token = torch.multinomial(found.logits[:, -1].softmax(-1), 1, generator=self._generator)
 
 
 def constant_cost() -> list[Line]:
