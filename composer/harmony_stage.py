@@ -16,6 +16,8 @@ from composer.tokens.notes import NotePlan
 from composer.tokens.picture import Picture
 
 ATTRIBUTES = len(tokens.ATTRIBUTES)
+MELODY_NOTES, NOTES = (list(tokens.ATTRIBUTES).index(name) for name in ("melody_notes", "notes"))
+LONGEST_LEAD_BARS = 2  # empty bars before the music begins: 94 % of POP909's songs have no more
 GUIDED_COLUMNS = [i for i, name in enumerate(tokens.CONDITIONS) if name in GUIDED]
 
 
@@ -92,6 +94,7 @@ class _Writer:
         self.steps = np.full((len(self.beats), ATTRIBUTES), -1, np.int64)
         self.previous = np.zeros(ATTRIBUTES, np.int64)
         self.at = 0
+        self.began = False  # whether a bar with notes was planned
         self.bounds = request.bounds(0, self.harmony())
 
     @property
@@ -117,13 +120,21 @@ class _Writer:
         return None
 
     def allowed(self, attribute: int, step: np.ndarray) -> np.ndarray | None:
-        """The classes of an attribute within the bounds of the bar."""
+        """The classes of an attribute within the bounds of the bar. The music begins within `LONGEST_LEAD_BARS` and
+        does not stop before its end, unless the bounds ask for it."""
         beat = int(self.beats[self.at] - self.request.frame.first_beats[self.bar])
-        return self.bounds.of(attribute, beat)
+        allowed = self.bounds.of(attribute, beat)
+        if attribute != NOTES or step[MELODY_NOTES] > 0 or not allowed[1:].any():
+            return allowed
+        if self.began or self.bar >= LONGEST_LEAD_BARS:
+            allowed = allowed.copy()
+            allowed[0] = False
+        return allowed
 
     def take(self, step: np.ndarray) -> None:
         """Write a token down."""
         self.steps[self.at] = step
+        self.began |= bool(self.is_plan[self.at] and (step[MELODY_NOTES] > 0 or step[NOTES] > 0))
         self.previous = step + 1
         self.at += 1
         if not self.done and self.is_plan[self.at]:
