@@ -48,14 +48,18 @@ def color_token(
 
 def picture_of(features: VideoFeatures | None, tempo_map: TempoMap) -> Picture:
     """The tokens of a film on its tempo map; without features, or without semantics, those tokens are zeros."""
-    bars = len(tempo_map.bars)
+    return picture_between(features, tempo_map.bar_starts_s)
+
+
+def picture_between(features: VideoFeatures | None, borders_s: np.ndarray) -> Picture:
+    """As `picture_of`, for bars between ``borders_s`` (bars + 1,) in seconds. Zeros where the film is over."""
+    bars = len(borders_s) - 1
     color = np.zeros((bars, COLOR_WIDTH), np.float32)
     semantic = np.zeros((bars, SEMANTIC_WIDTH), np.float32)
     if features is None:
         return Picture(color, semantic)
-    starts = tempo_map.bar_starts_s
-    for bar in range(bars):
-        low, high = float(starts[bar]), float(starts[bar + 1])
+    for bar in range(int((borders_s[:-1] < features.duration_s).sum())):
+        low, high = float(borders_s[bar]), float(borders_s[bar + 1])
         seen = _during(features.color_times_s, low, high)
         if len(seen):
             moved = features.rgb_difference[_during(features.motion_times_s, low, high)]

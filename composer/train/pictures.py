@@ -3,7 +3,7 @@
 Painted images are measured by the composer's own colour controller, and their mood by the relation it uses
 (`composer.spotting.affect.color_mood`: Valdez & Mehrabian, 1994); a bar then gets an image of about its own mood.
 Semantic tokens are softmax distributions over the prompt bank around the mood. Real pairs of video and music need
-none of this: `composer.tokens.picture.picture_of` gives their tokens.
+none of this (`composer.train.pairs`); either kind of token is withheld now and then all the same.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def paint_palettes(count: int, rng: np.random.Generator) -> Palettes:
 def draw_picture(
     valence: np.ndarray, arousal: np.ndarray, palettes: Palettes, rng: np.random.Generator
 ) -> Picture:
-    """A picture for music of the given mood, (bars,) each; either kind of token may be withheld."""
+    """A picture for music of the given mood, (bars,) each, as `withheld` leaves it."""
     bars = len(valence)
     color = np.zeros((bars, COLOR_WIDTH), np.float32)
     semantic = np.zeros((bars, SEMANTIC_WIDTH), np.float32)
@@ -87,8 +87,11 @@ def draw_picture(
         first = scene.stop
     motion = NEUTRAL_MOTION * 2 ** (MOTION_OCTAVES * (arousal + rng.normal(0, MOOD_NOISE, bars)))
     color[:, MOTION_COLUMN] = motion_value(motion)
-    if rng.random() < DROP_COLOR:
-        color[:] = 0
-    if rng.random() < DROP_SEMANTIC:
-        semantic[:] = 0
+    return withheld(Picture(color, semantic), rng)
+
+
+def withheld(picture: Picture, rng: np.random.Generator) -> Picture:
+    """The picture without its colour, or without its semantics, now and then: zeros, as where nothing was seen."""
+    color = np.zeros_like(picture.color) if rng.random() < DROP_COLOR else picture.color
+    semantic = np.zeros_like(picture.semantic) if rng.random() < DROP_SEMANTIC else picture.semantic
     return Picture(color, semantic)
