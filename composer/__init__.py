@@ -7,7 +7,8 @@
     score = composer.compose(cues, features, seed=1)
     composer.write_midi(score, Path("score.mid"))
 
-or, without a picture, ``cues = composer.free_cues(32, seed=1)``. A name is imported when it is first asked for (PEP 562), so importing this package costs next to nothing.
+or, without a picture, ``cues = composer.free_cues(32, seed=1)``. A name is imported when it is first asked for (PEP
+562), so importing this package costs next to nothing.
 """
 
 from __future__ import annotations

@@ -18,7 +18,15 @@ def make_frame(bar_beats=(4, 4, 3, 4)) -> Frame:
     bars = len(bar_beats)
     whole, none = np.zeros(bars, int), np.full(bars, -1)
     return Frame(
-        np.array(bar_beats), whole, np.full(bars, 90.0), whole, np.zeros(bars), np.zeros(bars), whole, none, none
+        np.array(bar_beats),
+        whole,
+        np.full(bars, 90.0),
+        whole,
+        np.zeros(bars),
+        np.zeros(bars),
+        whole,
+        none,
+        none,
     )
 
 
@@ -29,7 +37,9 @@ def grid_notes(draw, beats: int = 15):
     )
     ordered = np.array(sorted(rows), np.int64).reshape(-1, 3)
     rng = np.random.default_rng(len(rows))
-    return notes.GridNotes(*ordered.T, rng.integers(0, len(grid.DURATION_TICKS), len(rows)), rng.integers(0, 32, len(rows)))
+    return notes.GridNotes(
+        *ordered.T, rng.integers(0, len(grid.DURATION_TICKS), len(rows)), rng.integers(0, 32, len(rows))
+    )
 
 
 @given(grid_notes())
