@@ -48,7 +48,9 @@ def test_the_same_seed_gives_the_same_music_and_another_seed_does_not(plain: Pat
 
 def test_provenance_names_version_seed_film_and_networks(plain: Path) -> None:
     score = compose(make_cues(), None, seed=3)
-    networks = {name: sha256_of(plain / name) for name in ("chords-open.safetensors", "melody-open.safetensors")}
+    networks = {
+        name: sha256_of(plain / name) for name in ("chords-open.safetensors", "melody-open.safetensors")
+    }
     expected = {
         "framescore": __version__,
         "seed": "3",
