@@ -263,8 +263,8 @@ def schedule(step: int, spent: float) -> float:
 
 @torch.no_grad()
 def evaluate(decoder: Decoder, examples: list[Example], plan: Plan) -> list[float]:
-    """Held-out nats of each attribute a place where it is present: the first ``4 * plan.steps`` steps of each song,
-    conditions given."""
+    """Held-out nats of each attribute a place where it is present, conditions given, over one crop of at most
+    ``4 * plan.steps`` steps of each song, the same every time."""
     decoder.eval()
     totals = np.zeros(len(decoder.config.attributes))
     counts = np.zeros(len(decoder.config.attributes))
