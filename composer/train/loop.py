@@ -33,6 +33,7 @@ import torch
 from torch import nn
 
 from composer.errors import NotInstalled
+from composer.models.backend import BACKENDS, use_backend
 from composer.models.decoder import Decoder, DecoderConfig
 from composer.train.examples import Batch, Example, collate, crop
 
@@ -58,6 +59,7 @@ class Plan:
     seed: int = 0
     device: str = "cpu"
     start_from: str = ""  # run folder whose best weights are the first ones
+    attention: str = "torch"  # one of `composer.models.backend.BACKENDS`
     pairs: str = ""  # file of `composer.train.pairs` that was learnt from as well
 
 
@@ -87,13 +89,18 @@ def add_arguments(parser: argparse.ArgumentParser, minutes: float, batch: int, s
     parser.add_argument(
         "--device", choices=("cpu", "cuda"), default="cuda" if torch.cuda.is_available() else "cpu"
     )
+    parser.add_argument(
+        "--attention", choices=BACKENDS, default="torch", help="who computes linear attention"
+    )
     parser.add_argument("--tiny", action="store_true", help="a network of a few thousand weights, for tests")
 
 
 def plan_from(args: argparse.Namespace) -> Plan:
     """The plan that the options ask for."""
     start = str(args.start_from or "")
-    return Plan(args.minutes, args.batch, args.steps, args.rate, args.seed, args.device, start)
+    return Plan(
+        args.minutes, args.batch, args.steps, args.rate, args.seed, args.device, start, args.attention
+    )
 
 
 def tiny(config: DecoderConfig) -> DecoderConfig:
@@ -148,6 +155,7 @@ def train(
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     decoder = Decoder(config)
+    use_backend(decoder, plan.attention)
     if plan.start_from:
         decoder.load_state_dict(load_average(Path(plan.start_from))[0].state_dict())
     decoder = decoder.to(accelerator.device)
