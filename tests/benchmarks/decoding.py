@@ -28,7 +28,7 @@ from composer.models.checkpoint import load_checkpoint
 from composer.models.decoder import Decoder, DecoderConfig, Memory
 from composer.models.sampling import Draw, decode, one_thread, stream
 from composer.orchestrate import orchestrate
-from composer.pipeline import Checkpoints
+from composer.pipeline import CANDIDATES, Checkpoints
 from composer.spotting.cues import CueSheet, Section
 from composer.timing import Bar, TempoMap
 from composer.train.notes import CONFIG
@@ -43,7 +43,7 @@ BLOCK, BLOCKS = 256, 8
 MOST_GROWTH = 1.1
 RACE_STEPS, RACE_BLOCK = 1_500, 50
 LEAST_SPEED_UP = 1.5
-CUE_S, CUE_LIMIT_S = 60.0, 10.0
+CUE_S, CUE_BPM, CUE_LIMIT_S = 60.0, 96.0, 10.0
 LAYER_STEPS, LAYER_TURNS = 4096, 5
 CLOSE = 1e-4
 
@@ -231,36 +231,21 @@ def race(decoder: Decoder, gpt2: Gpt2, steps: int) -> tuple[float, float]:
 
 def sixty_seconds() -> list[Line]:
     """All stages of a cue after a warm call, the best of one; loading is timed beside it and taken off."""
-    promise = f"a {CUE_S:.0f}-second cue within {CUE_LIMIT_S:.0f} s"
-    section = Section(0.0, CUE_S, "A", 0.4, 0.2, "C", 96.0, 0.6, 0.6, "full-orchestra")
-    tempo_map = TempoMap(tuple(Bar.at_bpm(96) for _ in range(round(CUE_S * 96 / 60 / BEATS_A_BAR))))
-    cues = CueSheet("cue", CUE_S, 25.0, "00:00:00:00", (section,), (), tempo_map, 0)
-    beats = int(tempo_map.end_beats)
-    spent: dict[str, float] = {}
+    promise = f"a {CUE_S:.0f}-second cue within {CUE_LIMIT_S:.0f} s, the best of 1"
+    section = Section(0.0, CUE_S, "A", 0.4, 0.2, "C", CUE_BPM, 0.6, 0.6, "full-orchestra")
+    bars = tuple(Bar.at_bpm(CUE_BPM) for _ in range(round(CUE_S * CUE_BPM / 60 / BEATS_A_BAR)))
+    cues = CueSheet("cue", CUE_S, 25.0, "00:00:00:00", (section,), (), TempoMap(bars), 0)
     try:
-        networks = Checkpoints.for_cues(cues)
-        for seed in (0, 1):  # the first warms up
-            with clocked(spent, "loading"):
-                for path in (networks.chords, networks.melody, networks.accompaniment):
-                    load_checkpoint(path)
-            wall_s = time.monotonic()
-            with clocked(spent, "chords"):
-                harmony = compose_chords(cues, None, seed=seed, checkpoint=networks.chords)
-            with clocked(spent, "melody"):
-                lead = compose_melody(harmony, cues, seed=seed, checkpoint=networks.melody)
-            with clocked(spent, "accompaniment"):
-                notes = compose_accompaniment(lead, cues, seed=seed, checkpoint=networks.accompaniment)
-            with clocked(spent, "orchestra"):
-                orchestrate(lead, notes, cues)
-            wall_s = time.monotonic() - wall_s
+        write_cue(cues, 0, 1)  # warms up
+        spent, wall_s, steps = write_cue(cues, 1, 1)
+        best, best_wall_s, _ = write_cue(cues, 1, CANDIDATES)
     except NotInstalled as error:
         return [Line(promise, str(error), False)]
-    steps = len(tempo_map.bars) + 3 * beats + len(lead.melody) + len(notes)
     total_s = sum(spent.values()) - 2 * spent["loading"]
+    best_s = sum(best.values()) - 2 * best["loading"]
     stages = ", ".join(f"{name} {seconds:.1f}" for name, seconds in spent.items())
-    measured = (
-        f"{total_s:.1f} s for about {steps} steps ({stages}; {wall_s:.1f} s by the clock, loading included)"
-    )
+    measured = f"{total_s:.1f} s for about {steps} steps ({stages}; {wall_s:.1f} s by the clock with loading)"
+    measured += f"; the best of {CANDIDATES}: {best_s:.1f} s ({best_wall_s:.1f} s by the clock)"
     if find_spec("transformers") is not None:
         gpt2 = Gpt2(count_parameters(random_decoder()), sum(CONFIG.attributes))
         with one_thread(), clocked(spent, "GPT-2"):
@@ -270,6 +255,30 @@ def sixty_seconds() -> list[Line]:
                 gpt2.step()
         measured += f"; as many tokens of a GPT-2 of equal size: {spent['GPT-2']:.1f} s"
     return [Line(promise, measured, total_s <= CUE_LIMIT_S)]
+
+
+def write_cue(cues: CueSheet, seed: int, candidates: int) -> tuple[dict[str, float], float, int]:
+    """Compose a cue: processor seconds of each stage, loading in each and once more by itself; seconds by the clock;
+    steps of one candidate."""
+    networks = Checkpoints.for_cues(cues)
+    spent: dict[str, float] = {}
+    with clocked(spent, "loading"):
+        for path in (networks.chords, networks.melody, networks.accompaniment):
+            load_checkpoint(path)
+    begun_s = time.monotonic()
+    with clocked(spent, "chords"):
+        harmony = compose_chords(cues, None, seed=seed, checkpoint=networks.chords, candidates=candidates)
+    with clocked(spent, "melody"):
+        lead = compose_melody(harmony, cues, seed=seed, checkpoint=networks.melody, candidates=candidates)
+    with clocked(spent, "accompaniment"):
+        notes = compose_accompaniment(
+            lead, cues, seed=seed, checkpoint=networks.accompaniment, candidates=candidates
+        )
+    with clocked(spent, "orchestra"):
+        orchestrate(lead, notes, cues)
+    wall_s = time.monotonic() - begun_s
+    beats = int(cues.tempo_map.end_beats)
+    return spent, wall_s, len(cues.tempo_map.bars) + 3 * beats + len(lead.melody) + len(notes)
 
 
 def backends() -> list[Line]:
