@@ -39,7 +39,7 @@ FREEDOM_NOTES = 0.3  # the model may choose within this share of the wished coun
 FREEDOM_LEVELS = 2  # ... and within so many velocity levels
 MELODY_NOTES_A_SECOND = 3.0  # at most
 LONGEST_MELODY_REST_BARS = 1
-HARMONIES = 4  # for every candidate of the other stages
+HARMONIES = 6  # for every candidate of the other stages
 # Chords of the models' C major (False) and A minor (True) that may stand before the last tonic.
 LEADING_HOME = {
     False: ((7, ""), (7, "7"), (11, "dim"), (5, ""), (2, "m"), (2, "m7"), (7, "sus4")),

@@ -21,7 +21,6 @@ from composer.palettes import PALETTES, choose_palette
 from composer.spotting.cues import CueSheet, Section
 from composer.spotting.metre import DEFAULT_METRE, Metre
 from composer.spotting.segments import section_labels
-from composer.spotting.tempo_solver import MAX_DURATION_S
 from composer.spotting.wishes import (
     FASTEST_BPM,
     SLOWEST_BPM,
@@ -41,6 +40,7 @@ PHRASE_BARS = 4
 
 EPISODES = "BCBD"  # between the returns of A, over and over
 
+MOOD_DIGITS = 3  # as cue sheets write them
 WIDEST_MOOD = 0.85  # of moods drawn freely
 NEAR_STYLE, NEAR_WISH = 0.35, 0.1  # standard deviations of moods around a palette's, or that of a wish
 OTHER_VALENCE, OTHER_AROUSAL = 0.3, (0.12, 0.3)  # a new theme lies up to, or between these, away
@@ -103,8 +103,7 @@ class _Theme:
 def free_cues(bars: int, *, seed: int, wishes: FreeWishes | None = None, title: str = "untitled") -> CueSheet:
     """A cue sheet of exactly ``bars`` bars, in exactly the tempo (to a microsecond a beat) and the metre asked for.
 
-    The same arguments give the same sheet. Raises BadInput for a number of bars outside 1 to `MAX_BARS`, or too long
-    a piece.
+    The same arguments give the same sheet. Raises BadInput for a number of bars outside 1 to `MAX_BARS`.
     """
     if not 1 <= bars <= MAX_BARS:
         raise BadInput(f"{bars} bars are outside 1 to {MAX_BARS}; choose a number within")
@@ -116,8 +115,6 @@ def free_cues(bars: int, *, seed: int, wishes: FreeWishes | None = None, title: 
     drawn_bpm = mood_to_wishes(valence, arousal).tempo_bpm * math.exp(TEMPO_SPREAD * rng.standard_normal())
     tempo_bpm = wishes.tempo_bpm or float(round(min(max(drawn_bpm, SLOWEST_BPM), FASTEST_BPM)))
     bar = Bar.at_bpm(tempo_bpm, metre.numerator, metre.denominator)
-    if bars * bar.length_s > MAX_DURATION_S:
-        raise BadInput(f"{bars} bars of {metre} at {tempo_bpm:g} BPM last longer than a day; choose fewer")
     tempo_map = TempoMap((bar,) * bars)
 
     form = _form(bars, rng)
@@ -192,10 +189,9 @@ def _mood(wishes: FreeWishes, rng: np.random.Generator) -> tuple[float, float]:
         arousal = near + NEAR_WISH * rng.standard_normal()
     if wishes.key is not None:
         valence = abs(valence) if Key.parse(wishes.key).mode == "major" else -abs(valence)
-    return (
-        _within(valence, -WIDEST_MOOD, WIDEST_MOOD) if wishes.valence is None else wishes.valence,
-        _within(arousal, -WIDEST_MOOD, WIDEST_MOOD) if wishes.arousal is None else wishes.arousal,
-    )
+    valence = _within(valence, -WIDEST_MOOD, WIDEST_MOOD) if wishes.valence is None else wishes.valence
+    arousal = _within(arousal, -WIDEST_MOOD, WIDEST_MOOD) if wishes.arousal is None else wishes.arousal
+    return round(valence, MOOD_DIGITS), round(arousal, MOOD_DIGITS)
 
 
 def _metre(style: str, arousal: float, rng: np.random.Generator) -> str:
@@ -212,7 +208,8 @@ def _themes(
         theme_valence, theme_arousal, key = valence, arousal, home
         if themes:
             if wishes.valence is None:
-                theme_valence = _other_valence(valence, rng, keep_sign=wishes.key is not None)
+                other = _other_valence(valence, rng, keep_sign=wishes.key is not None)
+                theme_valence = round(other, MOOD_DIGITS)
             if wishes.arousal is None:
                 away = float(rng.uniform(*OTHER_AROUSAL) * rng.choice((-1, 1)))
                 theme_arousal = arousal + away if abs(arousal + away) <= 1 else arousal - away

@@ -37,6 +37,7 @@ HABITS = {"chords": HARMONY_HABITS, "melody": MELODY_HABITS, "accompaniment": AC
 # The least that counts as a deviation: real music has no plan to miss.
 LEAST_DEVIATION = {"missing notes": 0.05, "velocity error": 1.0, "register error": 1.5}
 KEY_PROFILES = [np.roll(p, tonic) for p in ALBRECHT_SHANAHAN_PROFILES.values() for tonic in range(12)]
+CLEAR = 1.5  # deviations by which a harmony must be clearer in its key than the mean
 LEAP = 7  # semitones, more than a fifth
 MEMORY_BARS = 4
 
@@ -120,12 +121,13 @@ def best_of(candidates: Sequence[np.ndarray], mean: Sequence[float], deviation: 
 
 
 def best_harmony(candidates: Sequence[np.ndarray], mean: Sequence[float], deviation: Sequence[float]) -> int:
-    """As `best_of`, among the candidates that are as clear in their key as real music is; the clearest where none
-    is."""
+    """As `best_of`, among the candidates that are clearer in their key than most real music, since melody and
+    accompaniment will blur it; the clearest where none is."""
     doubts = np.array([candidate[0] for candidate in candidates])
-    if len(candidates) == 1 or doubts.min() > mean[0]:
+    most = mean[0] - CLEAR * deviation[0]
+    if len(candidates) == 1 or doubts.min() > most:
         return int(doubts.argmin())
-    clear = np.flatnonzero(doubts <= mean[0])
+    clear = np.flatnonzero(doubts <= most)
     return int(clear[best_of([candidates[i][1:] for i in clear.tolist()], mean[1:], deviation[1:])])
 
 

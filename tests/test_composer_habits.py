@@ -81,7 +81,7 @@ def test_the_nearest_to_the_mean_is_chosen():
 
 def test_a_harmony_clear_in_its_key_goes_before_an_ordinary_one():
     mean, deviation = [-0.1, 0.3], [0.1, 0.1]
-    candidates = [np.array([0.2, 0.3]), np.array([-0.3, 0.6]), np.array([-0.2, 0.35])]
+    candidates = [np.array([-0.2, 0.3]), np.array([-0.3, 0.6]), np.array([-0.27, 0.35])]
     assert best_harmony(candidates, mean, deviation) == 2
     assert best_harmony([np.array([0.2, 0.3]), np.array([0.1, 0.9])], mean, deviation) == 1
 

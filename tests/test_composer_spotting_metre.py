@@ -7,10 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from composer.spotting.cues import Section
-from composer.spotting.metre import DENOMINATORS, MAX_NUMERATOR, Metre, bar_costs
+from composer.spotting.metre import DENOMINATORS, MAX_NUMERATOR, MAX_PULSES, Metre, bar_costs
 from composer.timing import Bar
 
-metres = st.builds(Metre, st.integers(1, MAX_NUMERATOR), st.sampled_from(DENOMINATORS))
+metres = st.builds(Metre, st.integers(1, MAX_NUMERATOR), st.sampled_from(DENOMINATORS)).filter(
+    lambda metre: len(metre.pulses_beats()) <= MAX_PULSES
+)
+
+
+@pytest.mark.parametrize("text", ["9/4", "5/2", "12/2"])
+def test_bars_of_more_pulses_than_the_networks_know_are_refused(text):
+    with pytest.raises(ValueError, match="more than 8 pulses"):
+        Metre.parse(text)
 
 
 @given(metres)

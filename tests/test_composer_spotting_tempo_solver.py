@@ -40,7 +40,7 @@ def films(draw: st.DrawFn) -> tuple[float, float, list[Section], list[Hit]]:
     starts = draw(st.lists(st.floats(0.001, 0.999), max_size=8, unique=True))
     bounds = [0.0, *sorted(duration_s * share for share in starts), duration_s]
     tempi = draw(st.lists(st.floats(40, 200), min_size=1, max_size=4))
-    metres = draw(st.lists(st.sampled_from([*METRES, "1/8", "11/8", "12/4", "12/2"]), min_size=1, max_size=4))
+    metres = draw(st.lists(st.sampled_from([*METRES, "1/8", "11/8", "8/4", "4/2"]), min_size=1, max_size=4))
     hits = draw(
         st.lists(
             st.builds(
