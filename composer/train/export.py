@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -48,11 +49,12 @@ def held_out(stage: str, songs: Path, seed: int) -> list[Example]:
     ]
 
 
-def describe_data(songs: Path) -> dict:
-    """What `composer.train.data` says of the songs: collections, licences, counts."""
-    told = json.loads(songs.with_suffix(".json").read_text(encoding="utf-8"))
+def describe_data(sources: Sequence[Path]) -> dict:
+    """What `composer.train.data` and `composer.train.pairs` say of their songs: collections, licences, counts."""
     kept = ("title", "licence", "source", "sha256", "works", "songs", "notes")
-    return {"collections": [{k: c[k] for k in kept} for c in told["collections"]], "split": SPLIT}
+    told = [json.loads(path.with_suffix(".json").read_text(encoding="utf-8")) for path in sources]
+    collections = [{k: c[k] for k in kept if k in c} for each in told for c in each["collections"]]
+    return {"collections": collections, "split": SPLIT}
 
 
 def make_card(stage: str, data: dict, plan: loop.Plan, progress: loop.Progress, nats: list[float]) -> dict:
@@ -122,10 +124,16 @@ def main() -> None:
         "pieces against the held-out songs": table(networks, args.songs, args.pieces, args.seed),
         "controls": controls(networks, args.requests, args.seed),
     }
-    data = describe_data(args.songs)
     for stage, (decoder, progress) in trained.items():
         plan = loop.Plan(**loop.read_run(args.runs / stage)["plan"])
-        card = make_card(stage, data, plan, progress, nats_of(stage, decoder, args.songs, plan, args.seed))
+        sources = [args.songs, *([Path(plan.pairs)] if plan.pairs else [])]
+        card = make_card(
+            stage,
+            describe_data(sources),
+            plan,
+            progress,
+            nats_of(stage, decoder, args.songs, plan, args.seed),
+        )
         card |= written
         weights = args.output / f"{stage}-{args.name}.safetensors"
         save_checkpoint(decoder, draws[stage], weights, card, habits[stage])
