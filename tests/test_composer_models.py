@@ -11,7 +11,7 @@ import torch
 from composer.errors import BadInput, NotInstalled
 from composer.models.checkpoint import card_path, load_checkpoint, save_checkpoint
 from composer.models.decoder import IGNORED, Decoder, DecoderConfig, Memory
-from composer.models.sampling import Draw, Stepper, draw, guide, nucleus, one_thread, stream
+from composer.models.sampling import Draw, Stepper, guide, one_thread, pick
 
 CONFIG = DecoderConfig((5, 9), (4, 7), memory=(6, 3), width=32, layers=4, heads=2, encoder_layers=1)
 
@@ -100,19 +100,25 @@ def test_losses_count_present_attributes_only():
     assert [len(loss) for loss in decoder.heads.losses(hidden, targets)] == [5, 3]
 
 
-def test_nucleus_keeps_the_smallest_set_that_reaches_p():
-    logits = torch.log(torch.tensor([[0.5, 0.3, 0.15, 0.05]]))
-    assert torch.isfinite(nucleus(logits, 0.79)).tolist() == [[True, True, False, False]]
-    assert torch.isfinite(nucleus(logits, 0.01)).tolist() == [[True, False, False, False]]
-    assert torch.isfinite(nucleus(logits, 1.0)).all()
+def test_the_nucleus_is_the_smallest_set_that_reaches_p():
+    logits = np.log(np.array([0.05, 0.5, 0.15, 0.3]))
+    uniforms = np.linspace(0.0, 1.0, 101)[:-1]
+
+    def drawn(p: float) -> set[int]:
+        return {pick(logits, Draw(p), uniform) for uniform in uniforms}
+
+    assert drawn(0.01) == {1}
+    assert drawn(0.79) == {1, 3}
+    assert drawn(0.81) == {1, 2, 3}
+    assert drawn(1.0) == {0, 1, 2, 3}
 
 
-def test_drawing_is_seeded_and_never_takes_what_is_masked():
-    logits = torch.tensor([[0.0, float("-inf"), 0.0, float("-inf")]]).expand(66, 4)
-    uniform = np.append(stream(3, 1).random(64), [0.0, np.nextafter(1.0, 0.0)])
-    first = draw(logits, uniform)
-    assert torch.equal(first, draw(logits, uniform))
-    assert set(first.tolist()) == {0, 2}
+def test_drawing_follows_the_distribution_and_never_takes_what_is_masked():
+    logits = np.array([0.0, -np.inf, np.log(3.0), -np.inf], np.float32)
+    uniforms = [0.0, *np.linspace(0.005, 0.995, 100), np.nextafter(1.0, 0.0)]
+    found = [pick(logits, Draw(), uniform) for uniform in uniforms]
+    assert (found.count(0), found.count(2)) == (26, 76)
+    assert {pick(logits, Draw(temperature=0.01), uniform) for uniform in uniforms[1:]} == {2}
 
 
 def test_guidance_moves_away_from_the_unconditioned_branch():

@@ -18,20 +18,19 @@ import torch
 from torch import Tensor
 
 from composer.models.decoder import Decoder, Memory
-from composer.models.packed import PackedDecoder, PackedHeads, fewest_rows
+from composer.models.packed import PackedDecoder, PackedHeads, encode_in_pieces, fewest_rows
 
 MIN_ROWS = fewest_rows()
 MEMORY_SLOTS = 128  # memory tokens that a step may see; of more, those nearest to its bar
 
 
-def nucleus(logits: Tensor, p: float) -> Tensor:
-    """Keep the smallest set of classes whose probability reaches ``p`` (Holtzman et al., 2020): (b, n) -> (b, n)."""
-    if p >= 1.0:
-        return logits
-    ordered, order = logits.sort(dim=-1, descending=True, stable=True)
-    probability = ordered.softmax(-1)
-    drop = probability.cumsum(-1) - probability >= p
-    return logits.masked_fill(torch.zeros_like(drop).scatter(-1, order, drop), float("-inf"))
+@dataclass(frozen=True)
+class Draw:
+    """How one attribute is drawn."""
+
+    nucleus: float = 1.0
+    temperature: float = 1.0
+    guidance: float = 0.0
 
 
 def guide(logits: Tensor, weight: float) -> Tensor:
@@ -43,11 +42,20 @@ def guide(logits: Tensor, weight: float) -> Tensor:
     return given + weight * (given - free)
 
 
-def draw(logits: Tensor, uniform: np.ndarray) -> Tensor:
-    """One class a row by inverting the cumulative distribution at ``uniform`` (b,) 0-1: (b, n) -> (b,) int64."""
-    total = logits.double().softmax(-1).cumsum(-1)
-    at = torch.from_numpy(uniform)[:, None] * total[:, -1:]
-    return torch.searchsorted(total, at, right=True)[:, 0].clamp(max=logits.shape[-1] - 1)
+def pick(logits: np.ndarray, how: Draw, uniform: float) -> int:
+    """One class of (classes,) logits by inverting the cumulative distribution at ``uniform``, 0-1.
+
+    Only the nucleus counts: the smallest set of classes whose probability reaches ``how.nucleus`` (Holtzman et al.,
+    2020). In NumPy, whose calls cost less than PyTorch's for so few numbers.
+    """
+    scaled = logits.astype(np.float64) / how.temperature
+    weights = np.exp(scaled - scaled.max())
+    if how.nucleus < 1.0:
+        order = np.argsort(-weights, kind="stable")
+        total = weights[order].cumsum()
+        weights[order[np.searchsorted(total, how.nucleus * total[-1]) + 1 :]] = 0.0
+    total = weights.cumsum()
+    return min(int(np.searchsorted(total, uniform * total[-1], side="right")), len(weights) - 1)
 
 
 def stream(*key: int) -> np.random.Generator:
@@ -81,7 +89,7 @@ class Stepper:
         self._decoder = decoder
         self._network = PackedDecoder(decoder)
         self.heads = self._network.heads
-        encoded = {id(memory): decoder.encode(memory) for memory in memories}
+        encoded = {id(memory): encode_in_pieces(decoder, memory) for memory in memories}
         seen = {key: self._keys_values(*found) for key, found in encoded.items()}
         self._memories = [seen[id(memory)] for memory in memories]
         padded = max(len(memories), MIN_ROWS)
@@ -185,17 +193,8 @@ class Writer(Protocol):
         """Write the step down: (attributes,) classes, -1 absent."""
 
 
-@dataclass(frozen=True)
-class Draw:
-    """How one attribute is drawn."""
-
-    nucleus: float = 1.0
-    temperature: float = 1.0
-    guidance: float = 0.0
-
-
 @one_thread()
-@torch.no_grad()
+@torch.inference_mode()
 def decode(
     decoder: Decoder,
     writers: Sequence[Writer],
@@ -231,26 +230,34 @@ def _choose(
 ) -> np.ndarray:
     """One step of every active writer, attribute after attribute: (writers, attributes)."""
     rows = len(active) * branches
+    writer_of = np.arange(len(hidden)) % rows % len(active)  # of each row, branches and padding included
     hidden = heads.begin(hidden)
     steps = np.full((len(active), len(draws)), -1, np.int64)
+    before: tuple[int, np.ndarray] | None = None  # the attribute chosen last, and which writers have it
     for i, how in enumerate(draws):
-        drawn = np.array([writer.has(i, step) for writer, step in zip(active, steps, strict=True)])
-        if not drawn.any():
+        has = np.array([writer.has(i, step) for writer, step in zip(active, steps, strict=True)])
+        if not has.any():
             continue
+        if before is not None:
+            hidden = _advance(heads, hidden, before[0], steps[writer_of, before[0]], before[1][writer_of])
+        before = i, has
         logits = heads.predict(i, hidden)[:rows]
-        if branches == 2:
-            logits = guide(logits, how.guidance)
-        for row in np.flatnonzero(drawn).tolist():
-            allowed = active[row].allowed(i, steps[row])
-            if allowed is not None and allowed.any():
-                logits[row, ~torch.from_numpy(allowed)] = float("-inf")
-        uniform = [writer.stream.random() if on else 0.5 for writer, on in zip(active, drawn, strict=True)]
-        choice = draw(nucleus(logits / how.temperature, how.nucleus), np.array(uniform)).numpy()
-        for row in np.flatnonzero(drawn).tolist():
+        values = (guide(logits, how.guidance) if branches == 2 else logits).numpy()
+        for row in np.flatnonzero(has).tolist():
+            uniform = active[row].stream.random()
             given = active[row].given(i)
-            steps[row, i] = choice[row] if given is None else given
-        if i + 1 < len(draws):
-            index = np.resize(np.tile(np.arange(len(active)), branches), len(hidden))
-            advanced = heads.advance(i, hidden, torch.from_numpy(np.maximum(steps[index, i], 0)))
-            hidden = torch.where(torch.from_numpy(drawn[index])[:, None], advanced, hidden)
+            if given is None:
+                allowed = active[row].allowed(i, steps[row])
+                if allowed is not None and allowed.any():
+                    values[row, ~allowed] = -np.inf
+                given = pick(values[row], how, uniform)
+            steps[row, i] = given
     return steps
+
+
+def _advance(
+    heads: PackedHeads, hidden: Tensor, attribute: int, choices: np.ndarray, has: np.ndarray
+) -> Tensor:
+    """Tell the rows that have an attribute what was chosen for it."""
+    advanced = heads.advance(attribute, hidden, torch.from_numpy(np.maximum(choices, 0)))
+    return advanced if has.all() else torch.where(torch.from_numpy(has)[:, None], advanced, hidden)
