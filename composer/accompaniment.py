@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from composer.form import Form, form_of
-from composer.habits import accompaniment_habits, best_of
+from composer.habits import accompaniment_habits
 from composer.models.checkpoint import load_checkpoint
 from composer.models.sampling import stream
 from composer.music import LeadSheet, Note
-from composer.note_stage import Request, Sampling, write_notes
+from composer.note_stage import Request, Sampling, write_best
 from composer.pipeline import CANDIDATES, Checkpoints
 from composer.spotting.cues import CueSheet
 from composer.tokens import grid
@@ -38,14 +37,15 @@ def compose_accompaniment(
     network = load_checkpoint(checkpoint or Checkpoints.for_cues(cues).accompaniment)
     form = form_of(cues)
     request = accompaniment_request(form, lead)
-    written = write_notes(
-        network.decoder,
-        [request] * candidates,
-        replace(SAMPLING, draws=network.draws),
-        [stream(seed, STAGE_SEED, candidate) for candidate in range(candidates)],
+    streams = [stream(seed, STAGE_SEED, candidate) for candidate in range(candidates)]
+    written = write_best(
+        network,
+        request,
+        SAMPLING,
+        streams,
+        lambda notes: accompaniment_habits(form.frame, request.chords, request.plan, notes),
     )
-    habits = [accompaniment_habits(form.frame, request.chords, request.plan, notes) for notes in written]
-    return form.notes(written[best_of(habits, *network.habits)])
+    return form.notes(written)
 
 
 def accompaniment_request(form: Form, lead: LeadSheet) -> Request:

@@ -15,7 +15,7 @@ from composer.analysis.keys import ALBRECHT_SHANAHAN_PROFILES
 from composer.tokens import grid
 from composer.tokens.frame import Frame
 from composer.tokens.notes import GridNotes, NotePlan
-from composer.tokens.vocabulary import CHORD_NONE, CHORDS, chord_id, chord_of, chord_tones
+from composer.tokens.vocabulary import CHORD_NONE, chord_id, chord_roots, chord_tones
 
 HARMONY_HABITS = ("doubt of the key", "tonic", "changes a bar", "chords of the key")
 MELODY_HABITS = (
@@ -65,7 +65,7 @@ def harmony_habits(frame: Frame, chords: np.ndarray) -> np.ndarray:
 
 
 def _doubt(chords: np.ndarray, minor: bool) -> float:
-    weights = chord_tones()[chords].sum(0) + np.bincount(_roots()[chords], minlength=12)
+    weights = chord_tones()[chords].sum(0) + np.bincount(chord_roots()[chords], minlength=12)
     correlation = np.corrcoef(np.vstack([weights, *KEY_PROFILES]))[0, 1:]
     asked = 12 + 9 if minor else 0
     return float(np.delete(correlation, asked).max() - correlation[asked])
@@ -107,7 +107,7 @@ def accompaniment_habits(frame: Frame, chords: np.ndarray, plan: NotePlan, notes
     return np.array(
         [
             _share(chord_tones()[chords[notes.beat], notes.pitch % 12]), missing, error(notes.velocity, plan.velocity),
-            error(notes.pitch, plan.register), _share(lowest[known] % 12 == _roots()[chords[known]]),
+            error(notes.pitch, plan.register), _share(lowest[known] % 12 == chord_roots()[chords[known]]),
         ]
     )  # fmt: skip
 
@@ -144,9 +144,3 @@ def _rhythm_taken_up(frame: Frame, melody: GridNotes) -> float:
 
 def _share(flags: np.ndarray) -> float:
     return float(np.mean(flags)) if len(flags) else 0.0
-
-
-def _roots() -> np.ndarray:
-    """Root of every chord id, -1 for none: (chords,)."""
-    roots = [chord_of(index) for index in range(CHORDS)]
-    return np.array([-1 if chord is None else chord.root for chord in roots])

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
 
 from composer.form import Form, form_of
-from composer.habits import best_of, melody_habits
+from composer.habits import melody_habits
 from composer.models.checkpoint import load_checkpoint
 from composer.models.sampling import stream
 from composer.music import Harmony, LeadSheet, Note
-from composer.note_stage import Request, Sampling, write_notes
+from composer.note_stage import Request, Sampling, write_best
 from composer.pipeline import CANDIDATES, Checkpoints
 from composer.spotting.cues import CueSheet
 from composer.themes import NEW, recall_melody, recalled_bars
@@ -40,14 +39,15 @@ def compose_melody(
     network = load_checkpoint(checkpoint or Checkpoints.for_cues(cues).melody)
     form = form_of(cues)
     request = melody_request(form, harmony)
-    written = write_notes(
-        network.decoder,
-        [request] * candidates,
-        replace(SAMPLING, draws=network.draws),
-        [stream(seed, STAGE_SEED, candidate) for candidate in range(candidates)],
+    streams = [stream(seed, STAGE_SEED, candidate) for candidate in range(candidates)]
+    written = write_best(
+        network,
+        request,
+        SAMPLING,
+        streams,
+        lambda notes: melody_habits(form.frame, request.chords, notes),
     )
-    habits = [melody_habits(form.frame, request.chords, notes) for notes in written]
-    return lead_sheet(form, harmony, written[best_of(habits, *network.habits)])
+    return lead_sheet(form, harmony, written)
 
 
 def melody_request(form: Form, harmony: Harmony) -> Request:

@@ -8,11 +8,13 @@ stream of its own, so that a piece is the same alone and in any company.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
+from composer.habits import best_of
+from composer.models.checkpoint import Checkpoint
 from composer.models.decoder import Decoder, Memory
 from composer.models.sampling import Draw, decode
 from composer.tokens import grid
@@ -65,6 +67,19 @@ def write_notes(
     writers = [_Writer(request, sampling, stream) for request, stream in zip(requests, streams, strict=True)]
     decode(decoder, writers, [memories[id(request)] for request in requests], sampling.draws, GUIDED_COLUMNS)
     return [writer.notes() for writer in writers]
+
+
+def write_best(
+    network: Checkpoint,
+    request: Request,
+    sampling: Sampling,
+    streams: Sequence[np.random.Generator],
+    habits_of: Callable[[note_tokens.GridNotes], np.ndarray],
+) -> note_tokens.GridNotes:
+    """Write ``request`` once from each stream, as the network's card says, and keep the best by its habits."""
+    requests = [request] * len(streams)
+    written = write_notes(network.decoder, requests, replace(sampling, draws=network.draws), streams)
+    return written[best_of([habits_of(notes) for notes in written], *network.habits)]
 
 
 def _memory(request: Request) -> Memory:

@@ -18,6 +18,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from composer.analysis.pulses import notes_by_pulse
+from composer.analysis.viterbi import best_path
 from composer.music import QUALITIES
 from composer.tokens.vocabulary import CHORD_NONE
 
@@ -70,7 +72,7 @@ def recognize_chords(
     inside = np.flatnonzero(~first[1:]) + 1
     echoed = classes.copy()
     echoed[inside] += ECHO * classes[inside - 1]
-    path = _best_path(_emission(echoed, bass), _change_costs(first))
+    path = best_path(_emission(echoed, bass), _change_costs(first))
     path[_long_silence(sounds)] = CHORD_NONE
     return path
 
@@ -81,14 +83,7 @@ def pulse_classes(
     """What sounds in every pulse: pitch-class weights (beats, 12) and the lowest pitch (beats,), 128 for none."""
     onset, duration = np.asarray(onset, float), np.asarray(duration, float)
     pitch, weight = np.asarray(pitch, np.int64), np.asarray(weight, float)
-    end = onset + duration
-    first = np.floor(onset + 1e-9).astype(np.int64)
-    spans = np.maximum(np.ceil(end - 1e-9).astype(np.int64) - first, 1)
-    note = np.repeat(np.arange(onset.size), spans)
-    pulse = first[note] + np.arange(note.size) - np.repeat(np.cumsum(spans) - spans, spans)
-    inside = (pulse >= 0) & (pulse < beats)
-    note, pulse = note[inside], pulse[inside]
-    overlap = np.clip(np.minimum(end[note], pulse + 1) - np.maximum(onset[note], pulse), 0.0, 1.0)
+    note, pulse, overlap = notes_by_pulse(onset, onset + duration, beats)
     overlap += ONSET_BONUS * (np.abs(onset[note] - pulse) < 1e-6)
     classes = np.bincount(
         pulse * 12 + pitch[note] % 12, weights=overlap * weight[note], minlength=beats * 12
@@ -134,24 +129,6 @@ def _change_costs(first_of_bar: np.ndarray) -> np.ndarray:
     place, length = pulse - starts[bar], np.diff(np.append(starts, pulse.size))[bar]
     middle = (place * 2 == length) & (length >= 4)
     return np.select([place == 0, middle], [CHANGE_COST_FIRST_OF_BAR, CHANGE_COST_MIDDLE_OF_BAR], CHANGE_COST)
-
-
-def _best_path(emission: np.ndarray, change_cost: np.ndarray) -> np.ndarray:
-    """Viterbi where every change costs the same: (beats, states), (beats,) -> (beats,) int64."""
-    beats, states = emission.shape
-    came_from = np.empty((beats, states), np.int64)
-    stay = np.arange(states)
-    score = emission[0].copy()
-    for t in range(1, beats):
-        best = int(score.argmax())
-        changed = score[best] - change_cost[t]
-        came_from[t] = np.where(score >= changed, stay, best)
-        score = np.maximum(score, changed) + emission[t]
-    path = np.empty(beats, np.int64)
-    path[-1] = score.argmax()
-    for t in range(beats - 1, 0, -1):
-        path[t - 1] = came_from[t, path[t]]
-    return path
 
 
 def _long_silence(sounds: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from composer.analysis.viterbi import best_path
 from composer.theory import Key, Mode
 
 # Shares of the pitch classes, tonic first.
@@ -47,7 +48,7 @@ def local_keys(pitch_class_weights: np.ndarray) -> list[Key]:
     total = weights.sum(1, keepdims=True)
     share = weights / np.where(total > 0, total, 1.0)
     score = EVIDENCE * (share @ _LOG_SHARES.T) + np.where(total > 0, _BONUS, 0.0)
-    return [_KEYS[i] for i in _best_path(score)]
+    return [_KEYS[i] for i in best_path(score, np.full(len(score), CHANGE_COST))]
 
 
 def key_segments(keys: list[Key], min_bars: int) -> list[tuple[int, int, Key]]:
@@ -85,20 +86,3 @@ def _joined(segments: list[tuple[int, int, Key]]) -> list[tuple[int, int, Key]]:
         else:
             out.append((first, end, key))
     return out
-
-
-def _best_path(score: np.ndarray) -> np.ndarray:
-    """(bars, 24) -> (bars,) int64."""
-    bars, states = score.shape
-    came_from = np.empty((bars, states), np.int64)
-    total = score[0].copy()
-    for t in range(1, bars):
-        best = int(total.argmax())
-        changed = total[best] - CHANGE_COST
-        came_from[t] = np.where(total >= changed, np.arange(states), best)
-        total = np.maximum(total, changed) + score[t]
-    path = np.empty(bars, np.int64)
-    path[-1] = total.argmax()
-    for t in range(bars - 1, 0, -1):
-        path[t - 1] = came_from[t, path[t]]
-    return path

@@ -45,3 +45,10 @@ def chord_tones() -> np.ndarray:
         if chord is not None:
             table[index, list(chord.pitch_classes)] = True
     return table
+
+
+@cache
+def chord_roots() -> np.ndarray:
+    """The root of every chord id, -1 for `CHORD_NONE`: (`CHORDS`,) int64."""
+    roots = [chord_of(index) for index in range(CHORDS)]
+    return np.array([-1 if chord is None else chord.root for chord in roots])

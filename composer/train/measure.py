@@ -23,7 +23,7 @@ import numpy as np
 
 from composer import accompaniment, chords, melody
 from composer.analysis.keys import local_keys
-from composer.analysis.mood import clip_mood
+from composer.analysis.mood import Mood, clip_mood
 from composer.form import Form, form_of
 from composer.free import FreeWishes, free_cues
 from composer.harmony_stage import WrittenHarmony
@@ -209,9 +209,8 @@ def _quadrant_found(cues: CueSheet, notes: Sequence[Note]) -> bool:
         bpm=cues.tempo_map.bars[0].bpm / cues.tempo_map.bars[0].pulse_beats,
     )
     section = cues.sections[0]
-    return bool(mood.valence[0] >= 0) == (section.valence >= 0) and bool(mood.arousal[0] >= 0) == (
-        section.arousal >= 0
-    )
+    asked = Mood(np.array([section.valence]), np.array([section.arousal]))
+    return bool(mood.quadrant[0] == asked.quadrant[0])
 
 
 def _score_obtained(cues: CueSheet, lead: LeadSheet, notes: tuple[Note, ...]) -> dict:

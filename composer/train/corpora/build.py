@@ -15,11 +15,10 @@ from composer.analysis.chords import pulse_classes, recognize_chords
 from composer.analysis.keys import key_segments, local_keys
 from composer.analysis.phrases import cadences, phrase_lefts
 from composer.analysis.skyline import skyline
-from composer.music import QUALITIES
 from composer.theory import Key
 from composer.tokens import grid
 from composer.tokens.frame import MAX_BAR_BEATS
-from composer.tokens.vocabulary import CHORD_NONE, transpose_chord
+from composer.tokens.vocabulary import CHORD_NONE, chord_tones, transpose_chord
 from composer.train.corpora.expression import HIGHEST_BPM, LOWEST_BPM, likely_bpm
 from composer.train.corpora.piece import COMPOUND_PULSE, Piece, is_compound
 from composer.train.song import Song
@@ -34,9 +33,6 @@ ON_GRID = 1 / 100  # pulses
 LEAST_SYMBOLS = 0.4  # share of pulses under a chord symbol from which on the symbols are the harmony
 PHRASE_REACH = 2  # bars that a cut moves to fall between phrases
 SYMBOL_WEIGHT = 0.5  # pulses of sound that a chord symbol's tones stand for
-_CHORD_CLASSES = [
-    [(root + step) % 12 for step in steps] for root in range(12) for steps in QUALITIES.values()
-]
 
 
 @dataclass(frozen=True)
@@ -207,8 +203,7 @@ def _segments(pulses: _Pulses) -> list[tuple[int, int, Key]]:
     )
     if pulses.symbols:  # a tune alone says little about its key
         known = pulses.chords != CHORD_NONE
-        for pulse in np.flatnonzero(known):
-            classes[pulse, _CHORD_CLASSES[pulses.chords[pulse]]] += SYMBOL_WEIGHT
+        classes[known] += SYMBOL_WEIGHT * chord_tones()[pulses.chords[known]]
     weights = np.add.reduceat(classes, pulses.starts[:-1].astype(np.int64), axis=0)
     opens = np.flatnonzero(pulses.opens)
     borders = [0, *(int(bar) for bar in opens if bar >= MIN_KEY_BARS and bars - bar >= MIN_KEY_BARS), bars]
