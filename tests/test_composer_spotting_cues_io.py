@@ -169,7 +169,7 @@ def test_keep_keeps_the_map_whatever_was_edited(tmp_path, sheet):
         ("start_s: 12.5", "start_s: 30", "start_s: 30", "before the end"),
         ("start_s: 0.0", "start_s: 1.0", "start_s: 1.0", "must start at 0"),
         ("required: true", "required: 1", "required: 1", "true or false"),
-        ("kind: user", "kind: fade", "kind: fade", "cut or user"),
+        ("kind: user", "kind: fade", "kind: fade", "one of cut, marker, user"),
         ("format: 1", "format: 2", "format: 2", "format is 2"),
         ("duration_s: 30.0", "duration_s: 30.0\nduration_s: 31.0", "duration_s: 31.0", "stands twice"),
         ("seed: 7", "seed: &a 7", "seed: &a", "anchors and aliases"),

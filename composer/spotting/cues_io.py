@@ -20,7 +20,7 @@ from pathlib import Path
 from composer.errors import BadInput
 from composer.output import staged_file
 from composer.palettes import PALETTES
-from composer.spotting.cues import CueSheet, Hit, Section
+from composer.spotting.cues import HIT_KINDS, CueSheet, Hit, Section
 from composer.spotting.metre import DEFAULT_METRE, Metre
 from composer.spotting.tempo_solver import MAX_DURATION_S, MAX_HITS, solve
 from composer.spotting.yaml_tree import Node, flag, integer, items, mapping, number, quote, read_tree, text
@@ -282,9 +282,10 @@ def _read_section(entries: dict[str, Node], start_s: float, end_s: float) -> Sec
 
 def _read_hit(node: Node, duration_s: float) -> Hit:
     entries = mapping(node, ("time_s",), ("label", "weight", "tolerance_s", "required", "kind"))
-    kind = text(entries["kind"], "kind", 20) if "kind" in entries else "user"
-    if kind not in ("cut", "user"):
-        entries["kind"].fail(f"kind is {kind!r}; it must be cut or user")
+    named = text(entries["kind"], "kind", 20) if "kind" in entries else "user"
+    kind = next((known for known in HIT_KINDS if known == named), None)
+    if kind is None:
+        entries["kind"].fail(f"kind is {named!r}; it must be one of {', '.join(HIT_KINDS)}")
     return Hit(
         time_s=number(entries["time_s"], "time_s", 0.0, duration_s),
         label=text(entries["label"], "label", 1000) if "label" in entries else "",
