@@ -19,7 +19,19 @@ import numpy as np
 from composer.errors import BadInput
 
 HISTOGRAM_BINS = 64  # h of the RGB-uv histogram (V-MusProd, HistoGAN)
-FORMAT = "framescore features 1"  # first thing checked in a file
+PALETTE_COLORS = 5
+AESTHETICS = (  # columns of `VideoFeatures.aesthetics`; `composer.video.aesthetics` says how each is measured
+    "contrast",
+    "lighting_key",
+    "colorfulness",
+    "hue_spread",
+    "sharpness",
+    "shallow_focus",
+    "thirds",
+    "symmetry",
+    "clutter",
+)
+FORMAT = "framescore features 2"  # first thing checked in a file
 MAX_FILE_BYTES = 1 << 30  # of the unpacked arrays
 
 _DAMAGE = (
@@ -39,13 +51,18 @@ _DAMAGE = (
 )
 
 
+def _none() -> np.ndarray:
+    return np.zeros(0, np.float32)
+
+
 @dataclass(frozen=True)
 class VideoFeatures:
     """Everything the stages after it may know about the picture.
 
     Arrays are float32 unless said. ``T_c`` colour samples, ``T_m`` motion samples (5 a second), ``T_s``
-    semantic samples (1 a second; 0 where no CLIP weights were at hand), ``D`` CLIP width, ``P`` prompts of
-    the bank.
+    semantic samples (1 a second; 0 where no CLIP weights were at hand), ``T_p`` patch samples (25 a second at
+    most), ``D`` CLIP width, ``P`` prompts of the bank. Arrays with a default may be left out; those that go
+    with samples are zeros then.
     """
 
     source: str  # file name, without folders
@@ -72,10 +89,27 @@ class VideoFeatures:
     semantic_scores: np.ndarray  # (T_s, P) probabilities over the prompt bank
     semantic_model: str = ""  # name of the CLIP model; empty where none was used
     warnings: tuple[str, ...] = field(default_factory=tuple)  # what a reader of the report must know
+    palettes: np.ndarray = field(default_factory=_none)  # (T_c, 5, 3) RGB 0-1, largest share first
+    palette_shares: np.ndarray = field(default_factory=_none)  # (T_c, 5) of the picture, 0-1
+    aesthetics: np.ndarray = field(default_factory=_none)  # (T_c, A) the columns named in `AESTHETICS`
+    speed: np.ndarray = field(default_factory=_none)  # (T_m,) mean optical flow, picture diagonals/s
+    visual_beats_s: np.ndarray = field(default_factory=_none)  # (B,) float64, peaks of saliency (CMT)
+    visual_beat_strengths: np.ndarray = field(default_factory=_none)  # (B,) 0-1
+    patch_times_s: np.ndarray = field(default_factory=_none)  # (T_p,) float64, later picture of each pair
+    patch_dissimilarity: np.ndarray = field(
+        default_factory=_none
+    )  # (T_p,) 0-2, 1 - mean cosine (VidMusician)
+    patch_source: str = ""  # "pixels" or the CLIP model whose patch tokens were compared; empty: nothing was
+    flash_times_s: np.ndarray = field(default_factory=_none)  # (F,) float64, first picture of each flash
+    fade_starts_s: np.ndarray = field(default_factory=_none)  # (Fa,) float64, where it begins to go to black
+    fade_ends_s: np.ndarray = field(default_factory=_none)  # (Fa,) float64, where the next picture stands
 
     def __post_init__(self) -> None:
+        for name, (times_name, shape) in _OPTIONAL.items():
+            if np.size(getattr(self, name)) == 0:
+                object.__setattr__(self, name, np.zeros((len(getattr(self, times_name)), *shape), np.float32))
         for name in _ARRAYS:
-            dtype = np.float64 if name in _TIMES else np.float32
+            dtype = np.float64 if name.endswith("_s") else np.float32
             array = np.asarray(getattr(self, name), dtype=dtype)
             if not np.isfinite(array).all():
                 raise ValueError(f"{name} holds values that are not finite")
@@ -97,6 +131,11 @@ class VideoFeatures:
                     raise ValueError(f"{name} has shape {shape}; {times_name} has {len(times)} entries")
         if self.color_histograms.shape[1] != 3 or len(set(self.color_histograms.shape[2:])) != 1:
             raise ValueError(f"color_histograms has shape {self.color_histograms.shape}, not (T_c, 3, h, h)")
+        for name, (_, axes) in _OPTIONAL.items():
+            if getattr(self, name).shape[1:] != axes:
+                raise ValueError(f"{name} has shape {getattr(self, name).shape}, not (samples, *{axes})")
+        if (self.fade_ends_s < self.fade_starts_s).any():
+            raise ValueError("fade_ends_s must not lie before fade_starts_s")
 
     def save(self, path: Path) -> None:
         """Write an npz file (no pickle inside), whole or not at all. Raises OSError where it cannot."""
@@ -135,11 +174,29 @@ class VideoFeatures:
 
 
 # Array of times -> the arrays with one entry for each of them, and how many axes those have.
-_COMPANIONS = {
+_COMPANIONS: dict[str, dict[str, int]] = {
     "cut_times_s": {"cut_strengths": 1},
-    "color_times_s": {"color_histograms": 4, "brightness": 1, "saturation": 1, "warmth": 1},
-    "motion_times_s": {"rgb_difference": 1, "saliency": 1},
+    "color_times_s": {
+        "color_histograms": 4,
+        "brightness": 1,
+        "saturation": 1,
+        "warmth": 1,
+        "palettes": 3,
+        "palette_shares": 2,
+        "aesthetics": 2,
+    },
+    "motion_times_s": {"rgb_difference": 1, "saliency": 1, "speed": 1},
+    "visual_beats_s": {"visual_beat_strengths": 1},
+    "patch_times_s": {"patch_dissimilarity": 1},
+    "flash_times_s": {},
+    "fade_starts_s": {"fade_ends_s": 1},
     "semantic_times_s": {"semantic_tokens": 2, "semantic_scores": 2},
 }
-_TIMES = tuple(_COMPANIONS)
+# Arrays that go with samples but may be left out -> their times, and the axes after the first.
+_OPTIONAL: dict[str, tuple[str, tuple[int, ...]]] = {
+    "palettes": ("color_times_s", (PALETTE_COLORS, 3)),
+    "palette_shares": ("color_times_s", (PALETTE_COLORS,)),
+    "aesthetics": ("color_times_s", (len(AESTHETICS),)),
+    "speed": ("motion_times_s", ()),
+}
 _ARRAYS = tuple(name for times, rest in _COMPANIONS.items() for name in (times, *rest))
