@@ -3,7 +3,8 @@
 Convention: SMPTE ST 12-1. A label counts frames at the nearest whole rate. Non-drop labels, ``HH:MM:SS:FF``, run
 behind the clock at 23.976, 29.97 and 59.94 frames/s (3.6 s an hour). Drop-frame labels, ``HH:MM:SS;FF``, exist at
 29.97 and 59.94 only: they leave out the first two (four) labels of every minute but each tenth and so keep to the
-clock: 1.8 (3.6) frames at most either way within ten minutes, and another 2.6 (5.2) behind it in a day. Labels begin again after 24 hours.
+clock. At 29.97 they are 1.8 frames off it at most within ten minutes and gain another 2.6 in a day, at 59.94 twice as
+many. Labels begin again after 24 hours.
 """
 
 from __future__ import annotations
