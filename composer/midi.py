@@ -21,7 +21,7 @@ from composer.midi_reader import read_midi as read_midi
 from composer.music import Note, Score, Track
 from composer.output import staged_file
 from composer.theory import Key
-from composer.timecode import ascii_text, parse_timecode
+from composer.timecode import ascii_text, is_drop_frame, parse_timecode
 from composer.timing import Bar
 
 TICKS_PER_BEAT = 480
@@ -58,8 +58,12 @@ def midi_bytes(score: Score) -> bytes:
     return buffer.getvalue()
 
 
-def smpte_rate(frame_rate: float) -> float:
-    """The SMPTE offset's frame rate for a picture's: 24, 25 or 30 (non-drop), halved from 48 up."""
+def smpte_rate(frame_rate: float, drop_frame: bool = False) -> float:
+    """The SMPTE offset's frame rate for a picture's: 24, 25 or 30, halved from 48 up; 29.97, which is SMF's name for
+    drop-frame at 30, where the labels are.
+    """
+    if drop_frame:
+        return 29.97
     rate = frame_rate / 2 if frame_rate > 40 else frame_rate
     return min((24.0, 25.0, 30.0), key=lambda known: abs(known - rate))
 
@@ -81,7 +85,7 @@ def _conductor(score: Score, end: int) -> mido.MidiTrack:
 
     add(0, 0, "track_name", name=_one_line(score.title))
     hours, minutes, seconds, frames = parse_timecode(score.start_timecode)
-    rate = smpte_rate(score.frame_rate)
+    rate = smpte_rate(score.frame_rate, is_drop_frame(score.start_timecode))
     frames = min(frames // 2 if score.frame_rate > 40 else frames, round(rate) - 1)
     offset = {"hours": hours, "minutes": minutes, "seconds": seconds, "frames": frames, "sub_frames": 0}
     add(0, 1, "smpte_offset", frame_rate=rate, **offset)

@@ -33,7 +33,8 @@ _TEXT, _TRACK_NAME, _MARKER, _CUE_POINT = 0x01, 0x03, 0x06, 0x07
 _TEMPO, _SMPTE_OFFSET, _TIME_SIGNATURE, _KEY_SIGNATURE = 0x51, 0x54, 0x58, 0x59
 _NOTE_OFF, _NOTE_ON, _CONTROL, _PROGRAM = 0x80, 0x90, 0xB0, 0xC0
 _VOLUME, _PAN, _EXPRESSION = 7, 10, 11
-_SMPTE_RATES = (24.0, 25.0, 29.97, 30.0)
+_SMPTE_RATES = (24.0, 25.0, 30000 / 1001, 30.0)  # the third is drop-frame
+_SMPTE_DROP_FRAME = 2
 _FIFTHS_MAJOR = ("Cb", "Gb", "Db", "Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#")
 _PROVENANCE = re.compile(r"([\w.-]{1,80})=(.*)", re.DOTALL)
 _CUT = re.compile(r"(H\d+ )?CUT\b")
@@ -333,7 +334,8 @@ def _frame_rate(text: str, metas: _Metas) -> float:
 def _start_timecode(text: str, metas: _Metas) -> str:
     if not text and metas.smpte:
         hours, minutes, seconds, frames = (metas.smpte[0] & 0x1F, *metas.smpte[1:4])
-        text = f"{hours:02d}:{minutes:02d}:{seconds:02d}:{frames:02d}"
+        separator = ";" if metas.smpte[0] >> 5 & 3 == _SMPTE_DROP_FRAME else ":"
+        text = f"{hours:02d}:{minutes:02d}:{seconds:02d}{separator}{frames:02d}"
     try:
         parse_timecode(text or "00:00:00:00")
     except ValueError as error:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import io
 from fractions import Fraction
 
+import mido
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from composer.midi import midi_bytes
+from composer.midi_reader import score_from_bytes
+from composer.music import Score
 from composer.timecode import (
     exact_rate,
     frame_label,
@@ -17,6 +22,7 @@ from composer.timecode import (
     timecode,
     timecode_s,
 )
+from composer.timing import Bar, TempoMap
 
 NTSC, NTSC_DOUBLE = 30000 / 1001, 60000 / 1001
 RATES = [24000 / 1001, 24.0, 25.0, NTSC, 30.0, 50.0, NTSC_DOUBLE]
@@ -137,3 +143,30 @@ def test_exact_rate(written, exact):
 def test_what_is_no_label_is_refused(label, rate, message):
     with pytest.raises(ValueError, match=message):
         frame_number(label, rate)
+
+
+@pytest.mark.parametrize(
+    ("rate", "start", "smpte"),
+    [
+        (NTSC, "01:02:03;29", (1, 2, 3, 29, 29.97)),
+        (NTSC, "01:02:03:29", (1, 2, 3, 29, 30)),
+        (NTSC_DOUBLE, "01:02:03;59", (1, 2, 3, 29, 29.97)),
+        (24000 / 1001, "00:59:59:23", (0, 59, 59, 23, 24)),
+        (25.0, "10:00:00:24", (10, 0, 0, 24, 25)),
+        (50.0, "10:00:00:49", (10, 0, 0, 24, 25)),
+    ],
+)
+def test_the_smpte_offset_says_whether_frames_are_dropped(rate, start, smpte):
+    score = Score("", TempoMap((Bar(4, 4, 500_000),)), (), frame_rate=rate, start_timecode=start)
+    file = mido.MidiFile(file=io.BytesIO(midi_bytes(score)))
+    offset = next(message for message in file.tracks[0] if message.type == "smpte_offset")
+    assert (offset.hours, offset.minutes, offset.seconds, offset.frames, offset.frame_rate) == smpte
+    back = score_from_bytes(midi_bytes(score))
+    assert (back.frame_rate, back.start_timecode) == (rate, start)
+    file.tracks[0] = mido.MidiTrack(m for m in file.tracks[0] if m.type != "text")  # as from another program
+    buffer = io.BytesIO()
+    file.save(file=buffer)
+    foreign = score_from_bytes(buffer.getvalue())
+    assert is_drop_frame(foreign.start_timecode) == is_drop_frame(start)
+    assert parse_timecode(foreign.start_timecode) == smpte[:4]
+    assert foreign.frame_rate == (NTSC if smpte[4] == 29.97 else smpte[4])
