@@ -11,12 +11,13 @@ import os
 import tempfile
 import zipfile
 import zlib
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 import numpy as np
 
 from composer.errors import BadInput
+from composer.video.prompts import Prompt
 
 HISTOGRAM_BINS = 64  # h of the RGB-uv histogram (V-MusProd, HistoGAN)
 PALETTE_COLORS = 5
@@ -86,7 +87,7 @@ class VideoFeatures:
     saliency: np.ndarray  # (T_m,) motion saliency (CMT), >= 0
     semantic_times_s: np.ndarray  # (T_s,) float64
     semantic_tokens: np.ndarray  # (T_s, D) unit-length CLIP image embeddings
-    semantic_scores: np.ndarray  # (T_s, P) probabilities over the prompt bank
+    semantic_scores: np.ndarray  # (T_s, P) probabilities over prompts, see `composer.video.likeness`
     semantic_model: str = ""  # name of the CLIP model; empty where none was used
     warnings: tuple[str, ...] = field(default_factory=tuple)  # what a reader of the report must know
     palettes: np.ndarray = field(default_factory=_none)  # (T_c, 5, 3) RGB 0-1, largest share first
@@ -103,6 +104,7 @@ class VideoFeatures:
     flash_times_s: np.ndarray = field(default_factory=_none)  # (F,) float64, first picture of each flash
     fade_starts_s: np.ndarray = field(default_factory=_none)  # (Fa,) float64, where it begins to go to black
     fade_ends_s: np.ndarray = field(default_factory=_none)  # (Fa,) float64, where the next picture stands
+    user_prompts: tuple[Prompt, ...] = ()  # those of the last columns of `semantic_scores`
 
     def __post_init__(self) -> None:
         for name, (times_name, shape) in _OPTIONAL.items():
@@ -140,6 +142,7 @@ class VideoFeatures:
     def save(self, path: Path) -> None:
         """Write an npz file (no pickle inside), whole or not at all. Raises OSError where it cannot."""
         facts = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in _ARRAYS}
+        facts["user_prompts"] = [asdict(prompt) for prompt in self.user_prompts]
         header = json.dumps({"format": FORMAT, **facts}, ensure_ascii=False)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
         try:
@@ -165,6 +168,9 @@ class VideoFeatures:
                 if facts.pop("format") != FORMAT:
                     raise BadInput(f"{path}: features of another version; {remedy}")
                 facts["warnings"] = tuple(facts["warnings"])
+                facts["user_prompts"] = tuple(
+                    Prompt(**{**prompt, "tags": tuple(prompt["tags"])}) for prompt in facts["user_prompts"]
+                )
                 return cls(**facts, **{name: stored[name] for name in _ARRAYS})
         except FileNotFoundError as error:
             raise BadInput(f"{path}: no such file; {remedy}") from error

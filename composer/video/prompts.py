@@ -1,20 +1,23 @@
 """The prompt bank: sentences a picture is compared with, each with the mood it stands for.
 
 Valence (unpleasant to pleasant) and arousal (calm to excited) are given by hand, -1..1, on Russell's
-circumplex (1980). Tags are the words that palettes and styles are chosen by. The order of ``PROMPTS`` is
-that of the columns of `VideoFeatures.semantic_scores`; the scores of one category sum to 1.
+circumplex (1980). Tags are the words that palettes and styles are chosen by. The order of ``BANK`` is that of
+the columns of `VideoFeatures.semantic_scores`, see `composer.video.likeness`. ``PROMPTS`` come first and stay as
+they are, in number and order: they are the columns that the chord networks know. ``FURTHER_PROMPTS`` fill the
+corners of the mood plane that they leave thin; ``AESTHETIC_PROMPTS`` tell how a picture is made, not what it shows.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-CATEGORIES = ("mood", "genre", "scene", "instrument")
+CATEGORIES = ("mood", "genre", "scene", "instrument")  # what a picture shows: these tell mood and tags
+AESTHETIC_CATEGORIES = ("lighting", "composition", "colour")  # how it is made
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """One sentence of the bank. ``category`` is one of ``CATEGORIES``; mood in -1..1."""
+    """One sentence of the bank. ``category`` is one of ``CATEGORIES`` or ``AESTHETIC_CATEGORIES``; mood in -1..1."""
 
     text: str
     category: str
@@ -23,8 +26,9 @@ class Prompt:
     tags: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        if self.category not in CATEGORIES:
-            raise ValueError(f"category {self.category!r} is none of {', '.join(CATEGORIES)}")
+        known = CATEGORIES + AESTHETIC_CATEGORIES
+        if self.category not in known:
+            raise ValueError(f"category {self.category!r} is none of {', '.join(known)}")
         if not (-1 <= self.valence <= 1 and -1 <= self.arousal <= 1):
             raise ValueError(f"{self.text!r}: mood ({self.valence}, {self.arousal}) is outside -1..1")
 
@@ -43,6 +47,10 @@ def _scene(text: str, valence: float, arousal: float, tags: str) -> Prompt:
 
 def _music(text: str, valence: float, arousal: float, tags: str) -> Prompt:
     return Prompt(f"a scene that calls for {text}", "instrument", valence, arousal, tuple(tags.split()))
+
+
+def _look(category: str, text: str, valence: float, arousal: float) -> Prompt:
+    return Prompt(f"a picture with {text}", category, valence, arousal, ())
 
 
 PROMPTS: tuple[Prompt, ...] = (
@@ -103,3 +111,78 @@ PROMPTS: tuple[Prompt, ...] = (
     _music("a choir", 0.1, 0.1, "choir grand"),
     _music("drums and heroic brass", 0.4, 0.8, "brass heroic fanfare"),
 )
+
+FURTHER_PROMPTS: tuple[Prompt, ...] = (
+    _mood("cosy and warm", 0.7, -0.4, "warm home"),
+    _mood("hopeful and uplifting", 0.7, 0.2, "hopeful"),
+    _mood("dreamy and floating", 0.3, -0.6, "dream magical"),
+    _mood("solemn and reverent", 0.1, -0.4, "solemn spiritual"),
+    _mood("weary and listless", -0.3, -0.8, "minimal ambient"),
+    _mood("grieving and mournful", -0.8, -0.4, "grief sad"),
+    _mood("anxious and restless", -0.4, 0.6, "tension thriller"),
+    _mood("frantic and chaotic", -0.3, 0.9, "action fast"),
+    _genre("a travel film", 0.7, 0.3, "travel aerial landscape"),
+    _genre("a music video", 0.5, 0.6, "dance modern party"),
+    _genre("a meditation video", 0.6, -0.8, "calm ambient spiritual"),
+    _genre("a western", 0.0, 0.2, "country history"),
+    _genre("a slow art film", -0.1, -0.6, "art minimal"),
+    _genre("a tragedy", -0.8, -0.2, "drama grief serious"),
+    _genre("a film about the end of the world", -0.6, 0.2, "sci-fi dark"),
+    _genre("a thriller", -0.4, 0.6, "thriller suspense"),
+    _scene("a wedding or a family feast", 0.8, 0.4, "family happy romantic"),
+    _scene("a concert or people dancing", 0.7, 0.7, "dance party"),
+    _scene("a parade or marching soldiers", 0.2, 0.6, "parade military"),
+    _scene("a road or a railway through the land", 0.4, 0.2, "travel road"),
+    _scene("a quiet village at night", 0.3, -0.7, "village night"),
+    _scene("a bedroom or someone asleep", 0.3, -0.8, "indoor intimate lullaby"),
+    _scene("the deep sea under water", 0.0, -0.5, "underwater"),
+    _scene("a desert", -0.1, -0.3, "landscape ambient"),
+    _scene("an empty room", -0.3, -0.6, "indoor minimal"),
+    _scene("an abandoned or ruined building", -0.5, -0.4, "abandoned ruin"),
+    _scene("a funeral or a graveyard", -0.8, -0.5, "grief solemn"),
+    _scene("a hospital or a sick person", -0.6, -0.2, "drama serious"),
+    _scene("a dark corridor or a cellar", -0.6, 0.3, "dark suspense scary"),
+    _scene("a prison or a barbed wire fence", -0.7, 0.1, "dark drama"),
+    _scene("a battle or a fight", -0.6, 0.9, "battle war action"),
+    _scene("a fire or an explosion", -0.5, 0.9, "action fear"),
+    _scene("a crowd in panic", -0.8, 0.9, "fear tension action"),
+    _music("a fiddle and a dance band", 0.8, 0.6, "folk dance"),
+    _music("a marching band", 0.5, 0.6, "parade brass military"),
+    _music("light woodwinds and plucked strings", 0.5, 0.2, "woodwind chamber quirky"),
+    _music("soft ambient pads", 0.3, -0.7, "ambient calm"),
+    _music("a church organ", -0.1, -0.2, "church sacred solemn"),
+    _music("a solo cello lament", -0.6, -0.5, "strings grief"),
+    _music("a low dark drone", -0.6, -0.3, "ambient dark eerie"),
+    _music("dissonant strings and sudden blows", -0.7, 0.7, "horror scary suspense"),
+    _music("relentless drums and distorted basses", -0.3, 0.9, "electronic action thriller"),
+)
+
+AESTHETIC_PROMPTS: tuple[Prompt, ...] = (
+    _look("lighting", "bright and even high-key lighting", 0.6, 0.2),
+    _look("lighting", "low-key lighting and deep shadows", -0.6, 0.0),
+    _look("lighting", "soft diffuse light", 0.4, -0.5),
+    _look("lighting", "hard light and strong contrast", -0.2, 0.5),
+    _look("lighting", "golden light of a low sun", 0.6, -0.2),
+    _look("lighting", "cold blue moonlight", -0.3, -0.4),
+    _look("lighting", "coloured neon light", 0.1, 0.6),
+    _look("lighting", "a silhouette against the light", -0.1, 0.0),
+    _look("lighting", "flickering or flashing light", -0.3, 0.8),
+    _look("composition", "a balanced, symmetrical composition", 0.4, -0.3),
+    _look("composition", "the subject at one third of the frame", 0.2, 0.0),
+    _look("composition", "a wide, empty frame with a small subject", -0.2, -0.6),
+    _look("composition", "a crowded, cluttered frame", -0.3, 0.5),
+    _look("composition", "a tilted, unstable frame", -0.4, 0.6),
+    _look("composition", "leading lines and great depth", 0.3, 0.2),
+    _look("composition", "a sharp subject before a blurred background", 0.3, -0.2),
+    _look("composition", "a shaky, blurred camera", -0.4, 0.7),
+    _look("colour", "vivid, saturated colours", 0.5, 0.6),
+    _look("colour", "pale pastel colours", 0.5, -0.4),
+    _look("colour", "muted, washed-out colours", -0.4, -0.4),
+    _look("colour", "black and white", -0.2, -0.3),
+    _look("colour", "warm red and orange colours", 0.3, 0.5),
+    _look("colour", "cold blue and green colours", -0.2, -0.3),
+    _look("colour", "few colours in harmony", 0.4, -0.2),
+    _look("colour", "clashing, garish colours", -0.3, 0.6),
+)
+
+BANK: tuple[Prompt, ...] = PROMPTS + FURTHER_PROMPTS + AESTHETIC_PROMPTS
