@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from composer.video.features import VideoFeatures
-from composer.video.prompts import PROMPTS, Prompt
+from composer.video.likeness import prompt_shares
 
 # Colour: centre and spread of brightness and saturation (HSV) over everyday clips of many kinds.
 BRIGHTNESS_MEAN, BRIGHTNESS_SPREAD = 0.55, 0.22
@@ -114,18 +114,15 @@ class AffectCurve:
         return inside
 
 
-def affect_curve(
-    features: VideoFeatures, step_s: float = 0.5, prompts: Sequence[Prompt] = PROMPTS
-) -> AffectCurve:
-    """The mood of ``features`` every ``step_s`` seconds. ``prompts`` are those behind its semantic scores,
-    in order.
+def affect_curve(features: VideoFeatures, step_s: float = 0.5) -> AffectCurve:
+    """The mood of ``features`` every ``step_s`` seconds.
 
-    Raises ValueError where scores and prompts differ in number.
+    Raises ValueError where its semantic scores and prompts differ in number.
     """
     times_s = np.arange(0.0, max(features.duration_s, step_s), step_s) + step_s / 2
     motion = rgb_difference_at(features, times_s)
     sources = [_colour(features, times_s), _motion(features, times_s, motion), _cuts(features, times_s)]
-    sources.append(_semantics(features, times_s, prompts))
+    sources.append(_semantics(features, times_s))
     spoken = tuple(source for source in sources if source is not None)
     width = max(round(SMOOTHING_S / step_s), 1)
     return AffectCurve(
@@ -219,14 +216,12 @@ def _cuts(features: VideoFeatures, times_s: np.ndarray) -> Source:
     return Source("cuts", np.zeros(times_s.size), np.clip(arousal, -1, 1), *WEIGHTS["cuts"])
 
 
-def _semantics(features: VideoFeatures, times_s: np.ndarray, prompts: Sequence[Prompt]) -> Source | None:
-    scores = features.semantic_scores
-    if not features.semantic_times_s.size or scores.ndim != 2 or scores.shape[1] == 0:
+def _semantics(features: VideoFeatures, times_s: np.ndarray) -> Source | None:
+    if not features.semantic_scores.size:
         return None
-    if scores.shape[1] != len(prompts):
-        raise ValueError(f"{scores.shape[1]} semantic scores a second, but {len(prompts)} prompts")
+    prompts, shares = prompt_shares(features)
     moods = np.array([(prompt.valence, prompt.arousal) for prompt in prompts])
-    expected = scores / np.maximum(scores.sum(axis=1, keepdims=True), 1e-9) @ moods - moods.mean(axis=0)
+    expected = shares / np.maximum(shares.sum(axis=1, keepdims=True), 1e-9) @ moods - moods.mean(axis=0)
     drawn = np.clip(SEMANTIC_GAIN * expected, -1, 1)
     valence = np.interp(times_s, features.semantic_times_s, drawn[:, 0])
     arousal = np.interp(times_s, features.semantic_times_s, drawn[:, 1])

@@ -36,7 +36,7 @@ from composer.spotting.wishes import (
 )
 from composer.theory import Key
 from composer.video.features import VideoFeatures
-from composer.video.prompts import PROMPTS
+from composer.video.likeness import prompt_shares
 
 NEAR_FACTORS = (1.0, 0.96, 1.04, 0.92, 1.08, 0.88, 1.13, 0.85, 1.18)
 FAR_FACTORS = (
@@ -248,16 +248,17 @@ def _tempi(
 
 def _tags(features: VideoFeatures, start_s: float, end_s: float) -> tuple[str, ...]:
     """Tags of the prompts that describe this stretch best, where the picture was compared with prompts."""
-    if not features.semantic_times_s.size or features.semantic_scores.size == 0:
+    if features.semantic_scores.size == 0:
         return ()
     inside = (features.semantic_times_s >= start_s) & (features.semantic_times_s < end_s)
     if not inside.any():
         inside[int(np.argmin(np.abs(features.semantic_times_s - (start_s + end_s) / 2)))] = True
-    mean = features.semantic_scores[inside].mean(axis=0)
+    prompts, shares = prompt_shares(features)
+    mean = shares[inside].mean(axis=0)
     tags: dict[str, None] = {}
     for index in np.argsort(-mean, kind="stable")[:TOP_PROMPTS]:
         if mean[index] > CLEAR_TAG * mean.mean():
-            tags.update(dict.fromkeys(PROMPTS[index].tags))
+            tags.update(dict.fromkeys(prompts[index].tags))
     return tuple(tags)
 
 
