@@ -8,14 +8,15 @@ import numpy as np
 
 from composer.form import Form, form_of
 from composer.habits import accompaniment_habits
+from composer.leaning import Leaning, leaning_of
 from composer.models.checkpoint import load_checkpoint
-from composer.models.sampling import stream
 from composer.music import LeadSheet, Note
 from composer.note_stage import Request, Sampling, write_best
 from composer.pipeline import CANDIDATES, Checkpoints
 from composer.spotting.cues import CueSheet
+from composer.stretches import Stretch, joined, shifted, stretches_of, whole
 from composer.tokens import grid
-from composer.tokens.notes import NotePlan
+from composer.tokens.notes import GridNotes, NotePlan
 
 SAMPLING = Sampling()
 STAGE_SEED = 3
@@ -28,35 +29,44 @@ def compose_accompaniment(
     seed: int,
     checkpoint: Path | None = None,
     candidates: int = CANDIDATES,
+    by_section: bool = True,
 ) -> tuple[Note, ...]:
     """Write the accompaniment of ``lead``: polyphonic, sorted by onset, pitch 21-108, over by the end of the music;
-    the best of ``candidates`` by `composer.habits`.
+    of every stretch the best of ``candidates`` by `composer.habits`.
 
     Deterministic for a seed on CPU. Raises NotInstalled or BadInput where the checkpoint cannot be used.
     """
     network = load_checkpoint(checkpoint or Checkpoints.for_cues(cues).accompaniment)
     form = form_of(cues)
-    request = accompaniment_request(form, lead)
-    streams = [stream(seed, STAGE_SEED, candidate) for candidate in range(candidates)]
-    written = write_best(
-        network,
-        request,
-        SAMPLING,
-        streams,
-        lambda notes: accompaniment_habits(form.frame, request.chords, request.plan, notes),
+    stretches, leaning = stretches_of(form, by_section), leaning_of(form, cues)
+    requests = [accompaniment_request(form, lead, stretch, leaning) for stretch in stretches]
+    streams = [stretch.streams(candidates, seed, STAGE_SEED) for stretch in stretches]
+    written = write_best(network, requests, SAMPLING, streams, _habits)
+    return form.notes(
+        joined([shifted(notes, part.beats.start) for part, notes in zip(stretches, written, strict=True)])
     )
-    return form.notes(written)
 
 
-def accompaniment_request(form: Form, lead: LeadSheet) -> Request:
-    """What the accompaniment network is asked for: the bars of the plan, under the melody."""
-    plan = lead.harmony.plan
+def accompaniment_request(
+    form: Form, lead: LeadSheet, stretch: Stretch | None = None, leaning: Leaning | None = None
+) -> Request:
+    """What the accompaniment network is asked for a stretch (all of the form, where none is given): the bars of the
+    plan, under the melody."""
+    stretch = stretch or whole(form)
+    bars = slice(stretch.bars.start, stretch.bars.stop)
+    plan = lead.harmony.plan[bars]
     notes = np.array([bar.accompaniment_notes for bar in plan])
     note_plan = NotePlan(
         notes=notes,
         velocity=np.where(notes > 0, [bar.velocity // grid.VELOCITY_STEP for bar in plan], -1),
-        register=np.where(notes > 0, [bar.register for bar in plan] - form.shifts, -1),
+        register=np.where(notes > 0, [bar.register for bar in plan] - form.shifts[bars], -1),
         melody_notes=np.array([bar.melody_notes for bar in plan]),
     )
-    chords = form.chord_ids(lead.harmony.chords)
-    return Request(form.frame, chords, note_plan, form.grid_notes(lead.melody), pitch_classes={})
+    chords = form.chord_ids(lead.harmony.chords)[stretch.beats.start : stretch.beats.stop]
+    melody = stretch.cut(form.grid_notes(lead.melody))
+    place = None if leaning is None else leaning.between(stretch.beats).place
+    return Request(stretch.frame, chords, note_plan, melody, pitch_classes={}, place=place)
+
+
+def _habits(request: Request, notes: GridNotes) -> np.ndarray:
+    return accompaniment_habits(request.frame, request.chords, request.plan, notes)

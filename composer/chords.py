@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -17,18 +18,20 @@ from composer.harmony_stage import (
     unbound,
     write_harmony,
 )
+from composer.leaning import Leaning, leaning_of
 from composer.models.checkpoint import Habits, load_checkpoint
 from composer.models.decoder import Decoder
-from composer.models.sampling import Draw, stream
+from composer.models.sampling import Draw
 from composer.music import BarPlan, Harmony
 from composer.pipeline import CANDIDATES, Checkpoints
 from composer.spotting.cues import CueSheet
+from composer.stretches import Stretch, in_waves, stretches_of, whole
 from composer.themes import NEW, only, recall_chords, recalled_bars
 from composer.tokens import grid
 from composer.tokens.frame import MAX_NOTES_A_BAR
-from composer.tokens.picture import Picture, picture_of
+from composer.tokens.notes import NotePlan
+from composer.tokens.picture import Picture, PictureTrack, picture_of
 from composer.tokens.vocabulary import CHORD_NONE, CHORDS, chord_id, transpose_chord
-from composer.video.features import VideoFeatures
 
 STAGE_SEED = 1
 
@@ -49,41 +52,88 @@ LEADING_HOME = {
 
 def compose_chords(
     cues: CueSheet,
-    features: VideoFeatures | None,
+    picture: PictureTrack | None,
     *,
     seed: int,
     checkpoint: Path | None = None,
     candidates: int = CANDIDATES,
+    by_section: bool = True,
 ) -> Harmony:
-    """Write the harmony of a film and plan its bars: the best of `HARMONIES` times ``candidates``, for harmonies are
-    short and a key is soon unclear. The music ends with a cadence on the tonic.
+    """Write the harmony of a film and plan its bars: of every stretch the best of `HARMONIES` times ``candidates``, for
+    harmonies are short and a key is soon unclear. Music ends with a cadence on the tonic.
 
     Deterministic for a seed on CPU. Raises NotInstalled or BadInput where the checkpoint cannot be used.
     """
     form = form_of(cues)
     network = load_checkpoint(checkpoint or Checkpoints.for_cues(cues).chords)
-    request = harmony_request(form, picture_of(features, cues.tempo_map))
-    streams = [stream(seed, STAGE_SEED, candidate) for candidate in range(candidates * HARMONIES)]
-    return harmony_of(form, choose_harmony(network.decoder, network.draws, network.habits, request, streams))
+    tokens, leaning, recalled = (
+        picture_of(picture, cues.tempo_map),
+        leaning_of(form, cues),
+        recalled_bars(form),
+    )
+    film = _silence(form)
+    for wave in in_waves(stretches_of(form, by_section), recalled):
+        requests = [harmony_request(form, tokens, stretch, film, leaning) for stretch in wave]
+        streams = [stretch.streams(candidates * HARMONIES, seed, STAGE_SEED) for stretch in wave]
+        written = choose_harmonies(network.decoder, network.draws, network.habits, requests, streams)
+        for stretch, harmony in zip(wave, written, strict=True):
+            film = _with_stretch(film, stretch, harmony)
+    return harmony_of(form, film)
 
 
-def choose_harmony(
+def choose_harmonies(
     decoder: Decoder,
     draws: Sequence[Draw],
     habits: Habits,
-    request: HarmonyRequest,
-    streams: Sequence[np.random.Generator],
-) -> WrittenHarmony:
-    """The best of the harmonies written from ``streams``, by `composer.habits`."""
-    written = write_harmony(decoder, [request] * len(streams), draws, streams)
-    found = [harmony_habits(request.frame, harmony.chords) for harmony in written]
-    return written[best_harmony(found, *habits)]
+    requests: Sequence[HarmonyRequest],
+    streams: Sequence[Sequence[np.random.Generator]],
+) -> list[WrittenHarmony]:
+    """For each request the best of the harmonies written from its streams, by `composer.habits`."""
+    repeated = [request for request, own in zip(requests, streams, strict=True) for _ in own]
+    written = iter(write_harmony(decoder, repeated, draws, [each for own in streams for each in own]))
+    best = []
+    for request, own in zip(requests, streams, strict=True):
+        candidates = list(islice(written, len(own)))
+        found = [harmony_habits(request.frame, harmony.chords) for harmony in candidates]
+        best.append(candidates[best_harmony(found, *habits)])
+    return best
 
 
-def harmony_request(form: Form, picture: Picture) -> HarmonyRequest:
-    """What the chord network is asked for a form."""
+def harmony_request(
+    form: Form,
+    picture: Picture,
+    stretch: Stretch | None = None,
+    film: WrittenHarmony | None = None,
+    leaning: Leaning | None = None,
+) -> HarmonyRequest:
+    """What the chord network is asked for a stretch of a form (all of it, where none is given); ``film`` holds what is
+    written already."""
+    stretch = stretch or whole(form)
     recalled = recalled_bars(form)
-    return HarmonyRequest(form.frame, picture, lambda bar, written: bounds_of(form, recalled, bar, written))
+    first, bars = stretch.bars.start, slice(stretch.bars.start, stretch.bars.stop)
+
+    def bounds(bar: int, written: WrittenHarmony) -> Bounds:
+        known = written if film is None or int(recalled[first + bar]) in stretch.bars else film
+        return bounds_of(form, recalled, first + bar, written, known, is_first=bar == 0)
+
+    seen = Picture(picture.color[bars], picture.semantic[bars])
+    change = None if leaning is None else leaning.between(stretch.beats).change
+    return HarmonyRequest(stretch.frame, seen, bounds, change)
+
+
+def _silence(form: Form) -> WrittenHarmony:
+    none = np.zeros(len(form.sections), np.int64)
+    return WrittenHarmony(NotePlan(none, none - 1, none - 1, none), np.full(form.beats, CHORD_NONE))
+
+
+def _with_stretch(film: WrittenHarmony, stretch: Stretch, written: WrittenHarmony) -> WrittenHarmony:
+    """``film`` with what was written for a stretch put in its place."""
+    plan = {name: column.copy() for name, column in vars(film.plan).items()}
+    for name, column in vars(written.plan).items():
+        plan[name][stretch.bars.start : stretch.bars.stop] = column
+    chords = film.chords.copy()
+    chords[stretch.beats.start : stretch.beats.stop] = written.chords
+    return WrittenHarmony(NotePlan(**plan), chords)
 
 
 def harmony_of(form: Form, written: WrittenHarmony) -> Harmony:
@@ -103,18 +153,20 @@ def harmony_of(form: Form, written: WrittenHarmony) -> Harmony:
     return Harmony(form.chord_spans(written.chords), bars)
 
 
-def bounds_of(form: Form, recalled: np.ndarray, bar: int, written: WrittenHarmony) -> Bounds:
-    """What cue sheet and themes leave open for a bar, after the bars already ``written``."""
-    section = form.sections[bar]
+def bounds_of(
+    form: Form, recalled: np.ndarray, bar: int, before: WrittenHarmony, known: WrittenHarmony, is_first: bool
+) -> Bounds:
+    """What cue sheet and themes leave open for a bar, after those ``before`` it in its stretch (it may be the first).
+    What it recalls stands in ``known``, which counts bars and beats from the start of the form."""
     free = unbound()
     melody = np.arange(free.melody_notes.size)
     count = np.arange(free.notes.size)
     chord = np.arange(free.chord.size)
-    if section.silent:
+    if form.sections[bar].silent:
         return replace(free, melody_notes=melody == 0, notes=count == 0, chord=chord == CHORD_NONE)
     bar_s = float(form.bar_s[bar])
-    wished = np.clip(np.interp(section.density, (0, 1), NOTES_A_SECOND) * bar_s, 1, MAX_NOTES_A_BAR)
-    level = np.interp(section.dynamics, (0, 1), VELOCITY) / grid.VELOCITY_STEP
+    wished = np.clip(np.interp(form.density[bar], (0, 1), NOTES_A_SECOND) * bar_s, 1, MAX_NOTES_A_BAR)
+    level = np.interp(form.dynamics[bar], (0, 1), VELOCITY) / grid.VELOCITY_STEP
     bounds = replace(
         free,
         notes=np.abs(count - wished) <= max(1.0, FREEDOM_NOTES * wished),
@@ -122,10 +174,10 @@ def bounds_of(form: Form, recalled: np.ndarray, bar: int, written: WrittenHarmon
     )
     source = int(recalled[bar])
     if source != NEW:
-        recall = recall_chords(form, bar, source, written.chords)
-        return replace(bounds, melody_notes=melody == written.plan.melody_notes[source], chord=only(recall))
+        recall = recall_chords(form, bar, source, known.chords)
+        return replace(bounds, melody_notes=melody == known.plan.melody_notes[source], chord=only(recall))
     melody_notes = melody <= max(1.0, MELODY_NOTES_A_SECOND * bar_s)
-    if bar > 0 and not written.plan.melody_notes[-LONGEST_MELODY_REST_BARS:].any():
+    if not is_first and not before.plan.melody_notes[-LONGEST_MELODY_REST_BARS:].any():
         melody_notes &= melody > 0
     return replace(bounds, melody_notes=melody_notes, chord=_cadence(form, bar))
 
@@ -135,12 +187,11 @@ def _cadence(form: Form, bar: int) -> np.ndarray:
     before it leads there: V, V7, vii, IV or ii (Caplin, *Classical Form*, 1998, ch. 3)."""
     beats = int(form.frame.bar_beats[bar])
     allowed = np.tile(np.arange(CHORDS) != CHORD_NONE, (beats, 1))
-    last = form.last_bar
-    minor = bool(form.frame.minor[last])
-    if bar == last:
-        allowed[:] = np.arange(CHORDS) == (chord_id(9, "m") if minor else chord_id(0, ""))
-    elif bar == last - 1:
-        to_its_key = int(form.shifts[last] - form.shifts[bar])
-        leading = [transpose_chord(chord_id(*name), to_its_key) for name in LEADING_HOME[minor]]
+    if bar in form.last_bars:
+        allowed[:] = np.arange(CHORDS) == (chord_id(9, "m") if form.frame.minor[bar] else chord_id(0, ""))
+    elif bar + 1 in form.last_bars:
+        to_its_key = int(form.shifts[bar + 1] - form.shifts[bar])
+        home = LEADING_HOME[bool(form.frame.minor[bar + 1])]
+        leading = [transpose_chord(chord_id(*name), to_its_key) for name in home]
         allowed[-1] = np.isin(np.arange(CHORDS), leading)
     return allowed

@@ -93,7 +93,14 @@ def compose(options: Namespace, console: Console) -> int:
             features = watch(options, progress, console)
             cues = spot_film(options, features, progress, console)
         candidates = options.best_of or CANDIDATES
-        score = compose_score(cues, features, seed=cues.seed, candidates=candidates, on_stage=progress.begin)
+        score = compose_score(
+            cues,
+            features,
+            seed=cues.seed,
+            candidates=candidates,
+            by_section=not options.free,
+            on_stage=progress.begin,
+        )
         progress.begin("midi")
         write_midi(score, path)
         if options.musicxml is not None:

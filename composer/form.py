@@ -1,13 +1,15 @@
-"""The form of a cue: what a `CueSheet` asks of every bar, in the terms of the note models.
+"""The form of a film's music: what a `CueSheet` asks of every bar, in the terms of the note models.
 
 The models write in C major and A minor (see `composer.train.data`); the form knows by how many semitones each bar
-is moved to sound in its section's key, and where each whole beat of the models lies on the tempo map.
+is moved to sound in its section's key, and where each whole beat of the models lies on the tempo map. Tempo and length
+are told to the models as they were wished: what the tempo map bends to meet a cut does not change the notes.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby
 
 import numpy as np
@@ -27,7 +29,8 @@ PHRASE_BARS = 4
 class Form:
     """``sections`` (one a bar), ``shifts`` (bars,) semitones from the models' key to the bar's; of every beat of the
     models, which is a pulse (`composer.timing.Bar.pulse_beats`): ``beat_onsets``, ``beat_ends`` and ``pulses``, its
-    full length, (beats,) in quarter notes on the tempo map; ``bar_s`` (bars,) seconds that sound."""
+    full length, (beats,) in quarter notes on the tempo map; ``bar_s`` (bars,) seconds that sound at the wished tempo;
+    ``density`` and ``dynamics`` (bars,) 0-1."""
 
     frame: Frame
     sections: tuple[Section, ...]
@@ -36,17 +39,19 @@ class Form:
     beat_ends: np.ndarray
     pulses: np.ndarray
     bar_s: np.ndarray
+    density: np.ndarray
+    dynamics: np.ndarray
 
     @property
     def beats(self) -> int:
         """Number of whole beats."""
         return len(self.beat_onsets)
 
-    @property
-    def last_bar(self) -> int:
-        """The bar in which the music ends: the last that is not silent."""
-        sounding = [bar for bar, section in enumerate(self.sections) if not section.silent]
-        return sounding[-1] if sounding else len(self.sections) - 1
+    @cached_property
+    def last_bars(self) -> frozenset[int]:
+        """The bars in which music ends: the last of the film, and the last before every silence."""
+        silent = [section.silent for section in self.sections] + [True]
+        return frozenset(bar for bar in range(len(self.sections)) if not silent[bar] and silent[bar + 1])
 
     def notes(self, found: GridNotes) -> tuple[Note, ...]:
         """Grid notes to sounding notes: moved to their key, within the piano, cut at the end of the music."""
@@ -122,34 +127,45 @@ def form_of(cues: CueSheet) -> Form:
     """The form that a cue sheet asks for."""
     tempo_map = cues.tempo_map
     starts = tempo_map.bar_starts_beats
-    sections, onsets, ends, pulses, counts, lengths_s = [], [], [], [], [], []
+    sections, middles_s, onsets, ends, pulses, counts, lengths_s = [], [], [], [], [], [], []
     for index, bar in enumerate(tempo_map.bars):
         start, end = float(starts[index]), min(float(starts[index + 1]), tempo_map.end_beats)
-        sections.append(_section_at(cues, tempo_map.seconds((start + end) / 2)))
+        middles_s.append(tempo_map.seconds((start + end) / 2))
+        sections.append(_section_at(cues, middles_s[-1]))
         pulse = bar.pulse_beats
         count = max(1, math.ceil((end - start) / pulse - 1e-9))
-        lengths_s.append((end - start) * bar.tempo_us / 1e6)
+        lengths_s.append((end - start) * 60 / sections[-1].tempo_bpm)
         counts.append(count)
         onsets += [start + k * pulse for k in range(count)]
         ends += [min(start + (k + 1) * pulse, end) for k in range(count)]
         pulses += [pulse] * count
     keys = [Key.parse(section.key) for section in sections]
     phrase_left, cadence = _phrases(sections)
+    placed = list(zip(sections, middles_s, strict=True))
     frame = Frame(
         bar_beats=np.array(counts),
         compound=np.array([int(bar.is_compound) for bar in tempo_map.bars]),
-        bpm=np.array([bar.bpm / bar.pulse_beats for bar in tempo_map.bars]),
+        bpm=np.array(
+            [s.tempo_bpm / bar.pulse_beats for s, bar in zip(sections, tempo_map.bars, strict=True)]
+        ),
         minor=np.array([int(key.mode == "minor") for key in keys]),
-        valence=np.array([section.valence for section in sections]),
-        arousal=np.array([section.arousal for section in sections]),
+        valence=np.array([section.valence_at(time_s) for section, time_s in placed]),
+        arousal=np.array([section.arousal_at(time_s) for section, time_s in placed]),
         style=np.full(len(sections), STYLES.index("pop" if cues.is_pop else "art song")),
         phrase_left=phrase_left,
         cadence=cadence,
     )
     return Form(
-        frame, tuple(sections), _shifts(keys), np.array(onsets), np.array(ends), np.array(pulses),
-        np.array(lengths_s),
-    )  # fmt: skip
+        frame=frame,
+        sections=tuple(sections),
+        shifts=np.array([_shift(key) for key in keys]),
+        beat_onsets=np.array(onsets),
+        beat_ends=np.array(ends),
+        pulses=np.array(pulses),
+        bar_s=np.array(lengths_s),
+        density=np.array([section.density_at(time_s) for section, time_s in placed]),
+        dynamics=np.array([section.dynamics_at(time_s) for section, time_s in placed]),
+    )
 
 
 def _phrases(sections: list[Section]) -> tuple[np.ndarray, np.ndarray]:
@@ -171,15 +187,7 @@ def _section_at(cues: CueSheet, time_s: float) -> Section:
     return cues.sections[-1]
 
 
-def _shifts(keys: list[Key]) -> np.ndarray:
-    """Semitones from C major or A minor to each bar's key: nearest to zero at first, a new key nearest to the bar
-    before, so that a change of key is not a change of octave; a key that returns is where it was."""
-    known: dict[Key, int] = {}
-    near = 0
-    for key in keys:
-        if key not in known:
-            major_tonic = (key.tonic + 3) % 12 if key.mode == "minor" else key.tonic
-            within = [shift for shift in (major_tonic - 12, major_tonic) if -8 <= shift <= 8]
-            known[key] = min(within, key=lambda shift: abs(shift - near))
-        near = known[key]
-    return np.array([known[key] for key in keys])
+def _shift(key: Key) -> int:
+    """Semitones from C major or A minor to a key, -6 to 5: the same wherever the key comes."""
+    major_tonic = (key.tonic + 3) % 12 if key.mode == "minor" else key.tonic
+    return (major_tonic + 6) % 12 - 6

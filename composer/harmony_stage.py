@@ -49,11 +49,13 @@ class WrittenHarmony:
 
 @dataclass(frozen=True)
 class HarmonyRequest:
-    """A frame, what is seen over it, and the bounds of each bar: ``bounds(bar, what is written before it)``."""
+    """A frame, what is seen over it, the bounds of each bar: ``bounds(bar, what is written before it)``, and how much
+    each beat leans to a new chord: ``change`` (beats,) logits."""
 
     frame: Frame
     picture: Picture
     bounds: Callable[[int, WrittenHarmony], Bounds]
+    change: np.ndarray | None = None
 
 
 def unbound() -> Bounds:
@@ -95,6 +97,7 @@ class _Writer:
         self.previous = np.zeros(ATTRIBUTES, np.int64)
         self.at = 0
         self.began = False  # whether a bar with notes was planned
+        self.sounding = 0  # the chord written last
         self.bounds = request.bounds(0, self.harmony())
 
     @property
@@ -131,9 +134,21 @@ class _Writer:
             allowed[0] = False
         return allowed
 
+    def lean(self, attribute: int) -> np.ndarray | None:
+        """Away from the chord that sounds where the picture asks for a new one, towards it beside such moments."""
+        change = self.request.change
+        beat = int(self.beats[self.at])
+        if change is None or attribute != tokens.CHORD or beat == 0 or change[beat] == 0.0:
+            return None
+        lean = np.zeros(tokens.ATTRIBUTES["chord"])
+        lean[self.sounding] = -change[beat]
+        return lean
+
     def take(self, step: np.ndarray) -> None:
         """Write a token down."""
         self.steps[self.at] = step
+        if not self.is_plan[self.at]:
+            self.sounding = int(step[tokens.CHORD])
         self.began |= bool(self.is_plan[self.at] and (step[MELODY_NOTES] > 0 or step[NOTES] > 0))
         self.previous = step + 1
         self.at += 1

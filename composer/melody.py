@@ -10,12 +10,13 @@ import numpy as np
 
 from composer.form import Form, form_of
 from composer.habits import melody_habits
+from composer.leaning import Leaning, leaning_of
 from composer.models.checkpoint import load_checkpoint
-from composer.models.sampling import stream
 from composer.music import Harmony, LeadSheet, Note
 from composer.note_stage import Request, Sampling, write_best
 from composer.pipeline import CANDIDATES, Checkpoints
 from composer.spotting.cues import CueSheet
+from composer.stretches import Stretch, in_waves, joined, shifted, stretches_of, whole
 from composer.themes import NEW, recall_melody, recalled_bars
 from composer.tokens.notes import GridNotes, NotePlan
 from composer.tokens.vocabulary import chord_of
@@ -31,36 +32,53 @@ def compose_melody(
     seed: int,
     checkpoint: Path | None = None,
     candidates: int = CANDIDATES,
+    by_section: bool = True,
 ) -> LeadSheet:
-    """Write a monophonic melody over ``harmony``: the best of ``candidates`` by `composer.habits`.
+    """Write a monophonic melody over ``harmony``: of every stretch the best of ``candidates`` by `composer.habits`.
 
     Deterministic for a seed on CPU. Raises NotInstalled or BadInput where the checkpoint cannot be used.
     """
     network = load_checkpoint(checkpoint or Checkpoints.for_cues(cues).melody)
     form = form_of(cues)
-    request = melody_request(form, harmony)
-    streams = [stream(seed, STAGE_SEED, candidate) for candidate in range(candidates)]
-    written = write_best(
-        network,
-        request,
-        SAMPLING,
-        streams,
-        lambda notes: melody_habits(form.frame, request.chords, notes),
-    )
-    return lead_sheet(form, harmony, written)
+    leaning, film = leaning_of(form, cues), joined([])
+    for wave in in_waves(stretches_of(form, by_section), recalled_bars(form)):
+        requests = [melody_request(form, harmony, stretch, film, leaning) for stretch in wave]
+        streams = [stretch.streams(candidates, seed, STAGE_SEED) for stretch in wave]
+        written = write_best(network, requests, SAMPLING, streams, _habits)
+        parts = [shifted(notes, stretch.beats.start) for stretch, notes in zip(wave, written, strict=True)]
+        film = joined([film, *parts])
+    return lead_sheet(form, harmony, film)
 
 
-def melody_request(form: Form, harmony: Harmony) -> Request:
-    """What the melody network is asked for: a tune over the chords, themes brought back."""
+def melody_request(
+    form: Form,
+    harmony: Harmony,
+    stretch: Stretch | None = None,
+    film: GridNotes | None = None,
+    leaning: Leaning | None = None,
+) -> Request:
+    """What the melody network is asked for a stretch (all of the form, where none is given): a tune over the chords,
+    themes brought back from what it has written there, or from ``film``, where they lie outside."""
+    stretch = stretch or whole(form)
     chords = form.chord_ids(harmony.chords)
     recalled = recalled_bars(form)
+    beats, bars = slice(stretch.beats.start, stretch.beats.stop), slice(stretch.bars.start, stretch.bars.stop)
 
     def theme(bar: int, written: Callable[[], GridNotes]) -> GridNotes | None:
-        source = int(recalled[bar])
-        return None if source == NEW else recall_melody(form, bar, source, written(), chords)
+        source = int(recalled[stretch.bars.start + bar])
+        if source == NEW:
+            return None
+        known = shifted(written(), beats.start) if source in stretch.bars or film is None else film
+        found = recall_melody(form, stretch.bars.start + bar, source, known, chords)
+        return shifted(found, -beats.start)
 
-    plan = melody_plan(np.array([bar.melody_notes for bar in harmony.plan]))
-    return Request(form.frame, chords, plan, None, _closing(form, chords), theme)
+    plan = melody_plan(np.array([bar.melody_notes for bar in harmony.plan[bars]]))
+    place = None if leaning is None else leaning.between(stretch.beats).place
+    return Request(stretch.frame, chords[beats], plan, None, _closing(form, chords, stretch), theme, place)
+
+
+def _habits(request: Request, notes: GridNotes) -> np.ndarray:
+    return melody_habits(request.frame, request.chords, notes)
 
 
 def lead_sheet(form: Form, harmony: Harmony, written: GridNotes) -> LeadSheet:
@@ -74,14 +92,13 @@ def melody_plan(count: np.ndarray) -> NotePlan:
     return NotePlan(notes=count, velocity=unset, register=unset, melody_notes=count)
 
 
-def _closing(form: Form, chords: np.ndarray) -> dict[int, np.ndarray]:
-    """In the last bar the melody keeps to the notes of its chords."""
-    last = np.flatnonzero(form.frame.bar_of_beat == form.last_bar)
+def _closing(form: Form, chords: np.ndarray, stretch: Stretch) -> dict[int, np.ndarray]:
+    """In the bars where music ends the melody keeps to the notes of its chords."""
     bound = {}
-    for beat in last:
+    for beat in stretch.beats:
         chord = chord_of(int(chords[beat]))
-        if chord is not None:
-            bound[int(beat)] = np.isin(np.arange(12), list(chord.pitch_classes))
+        if chord is not None and int(form.frame.bar_of_beat[beat]) in form.last_bars:
+            bound[beat - stretch.beats.start] = np.isin(np.arange(12), list(chord.pitch_classes))
     return bound
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import numpy as np
 import torch
@@ -47,7 +48,8 @@ class Request:
     """What a stage is to write.
 
     ``chords`` (beats,) ids in the models' key; ``melody`` is looked at by the accompaniment; ``pitch_classes``: bound
-    beat -> allowed pitch classes (12,) bool. ``given(bar, written)`` gives the notes of bars that are not to be
+    beat -> allowed pitch classes (12,) bool; ``place`` (beats, sub-positions): logits by which notes lean to a place.
+    ``given(bar, written)`` gives the notes of bars that are not to be
     invented, None for the others; ``written()`` are the notes before it; the network goes on from them.
     """
 
@@ -57,6 +59,7 @@ class Request:
     melody: note_tokens.GridNotes | None
     pitch_classes: dict[int, np.ndarray]
     given: Callable[[int, Callable[[], note_tokens.GridNotes]], note_tokens.GridNotes | None] | None = None
+    place: np.ndarray | None = None
 
 
 def write_notes(
@@ -71,15 +74,20 @@ def write_notes(
 
 def write_best(
     network: Checkpoint,
-    request: Request,
+    requests: Sequence[Request],
     sampling: Sampling,
-    streams: Sequence[np.random.Generator],
-    habits_of: Callable[[note_tokens.GridNotes], np.ndarray],
-) -> note_tokens.GridNotes:
-    """Write ``request`` once from each stream, as the network's card says, and keep the best by its habits."""
-    requests = [request] * len(streams)
-    written = write_notes(network.decoder, requests, replace(sampling, draws=network.draws), streams)
-    return written[best_of([habits_of(notes) for notes in written], *network.habits)]
+    streams: Sequence[Sequence[np.random.Generator]],
+    habits_of: Callable[[Request, note_tokens.GridNotes], np.ndarray],
+) -> list[note_tokens.GridNotes]:
+    """Write each request once from each of its streams, as the network's card says, and keep the best by its habits."""
+    drawn = replace(sampling, draws=network.draws)
+    repeated = [request for request, own in zip(requests, streams, strict=True) for _ in own]
+    written = iter(write_notes(network.decoder, repeated, drawn, [each for own in streams for each in own]))
+    best = []
+    for request, own in zip(requests, streams, strict=True):
+        candidates = list(islice(written, len(own)))
+        best.append(candidates[best_of([habits_of(request, notes) for notes in candidates], *network.habits)])
+    return best
 
 
 def _memory(request: Request) -> Memory:
@@ -150,6 +158,19 @@ class _Writer:
         """In a bar that is given, its next token."""
         tokens = self.waiting.get(self.beat)
         return int(tokens[self.written, attribute]) if tokens is not None else None
+
+    def lean(self, attribute: int) -> np.ndarray | None:
+        """To the places of the beat where the picture asks for a note, and not to leave the beat before them."""
+        if self.request.place is None or attribute != 0:
+            return None
+        place = self.request.place[self.beat]
+        ahead = place[max(self.place[0] + 1, 0) :]
+        if not place.any():
+            return None
+        lean = np.zeros(note_tokens.KINDS)
+        lean[1 + self.place[0] + 1 :] = ahead
+        lean[note_tokens.BEAT] = -ahead.max(initial=0.0)
+        return lean
 
     def allowed(self, attribute: int, step: np.ndarray) -> np.ndarray | None:
         """Kinds and pitches that the grammar allows."""

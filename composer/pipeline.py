@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from composer import __version__
 from composer.errors import NotInstalled
@@ -17,6 +18,9 @@ from composer.music import Score
 from composer.output import sha256_of
 from composer.spotting.cues import CueSheet
 from composer.video.features import VideoFeatures
+
+if TYPE_CHECKING:
+    from composer.tokens.picture import PictureTrack
 
 STAGES = ("chords", "melody", "accompaniment", "orchestra")
 CANDIDATES = 4
@@ -51,19 +55,20 @@ class Checkpoints:
 
 def compose(
     cues: CueSheet,
-    features: VideoFeatures | None,
+    picture: VideoFeatures | PictureTrack | None,
     *,
     seed: int,
     checkpoints: Checkpoints | None = None,
     candidates: int = CANDIDATES,
+    by_section: bool = True,
     on_stage: Callable[[str], None] | None = None,
 ) -> Score:
     """Write the music of a cue sheet.
 
-    ``features`` lets the chords listen to colour and meaning frame by frame; without them the cue sheet's
-    moods decide. Each stage's work is the best of ``candidates`` (`composer.habits`). ``on_stage`` is called
-    with each name of `STAGES` as it starts. The score ends with the picture, and the same arguments give the same
-    score. Raises NotInstalled where a checkpoint is missing, ValueError for fewer than one candidate.
+    ``picture`` lets the chords listen to colour and meaning bar by bar; without it the cue sheet's moods decide. Each
+    stage's work is the best of ``candidates`` (`composer.habits`). ``by_section``: each section is written by itself,
+    so that an edit of one leaves the others as they are (`composer.stretches`). ``on_stage`` is called with each name
+    of `STAGES` as it starts. The score ends with the picture, and the same arguments give the same score. Raises NotInstalled where a checkpoint is missing, ValueError for fewer than one candidate.
     """
     if candidates < 1:
         raise ValueError(f"{candidates} candidates; one or more")
@@ -73,16 +78,17 @@ def compose(
     from composer.chords import compose_chords
     from composer.melody import compose_melody
     from composer.orchestrate import orchestrate
+    from composer.tokens.picture import PictureTrack
 
     checkpoints = checkpoints or Checkpoints.for_cues(cues)
     digests = checkpoints.digests()
-    harmony = compose_chords(cues, features, seed=seed, checkpoint=checkpoints.chords, candidates=candidates)
+    track = PictureTrack.of(picture) if isinstance(picture, VideoFeatures) else picture
+    how: dict[str, Any] = {"seed": seed, "candidates": candidates, "by_section": by_section}
+    harmony = compose_chords(cues, track, checkpoint=checkpoints.chords, **how)
     begin("melody")
-    lead = compose_melody(harmony, cues, seed=seed, checkpoint=checkpoints.melody, candidates=candidates)
+    lead = compose_melody(harmony, cues, checkpoint=checkpoints.melody, **how)
     begin("accompaniment")
-    accompaniment = compose_accompaniment(
-        lead, cues, seed=seed, checkpoint=checkpoints.accompaniment, candidates=candidates
-    )
+    accompaniment = compose_accompaniment(lead, cues, checkpoint=checkpoints.accompaniment, **how)
     begin("orchestra")
     score = orchestrate(lead, accompaniment, cues)
     origin = {**provenance(cues, seed), "candidates": str(candidates), **digests}

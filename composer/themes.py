@@ -32,8 +32,8 @@ _WHITE = frozenset((0, 2, 4, 5, 7, 9, 11))  # of C major and of A minor
 def recalled_bars(form: Form) -> np.ndarray:
     """The bar that each bar recalls, `NEW` where it recalls none: (bars,).
 
-    The last two bars of the music, and the last of a section shorter or longer than the theme's first statement, are
-    written anew, so that they can close or lead on.
+    The last two bars before the music ends, and the last of a section shorter or longer than the theme's first
+    statement, are written anew, so that they can close or lead on.
     """
     source = np.full(len(form.sections), NEW)
     first: dict[str, range] = {}
@@ -52,7 +52,8 @@ def recalled_bars(form: Form) -> np.ndarray:
         if length >= SHORTEST_RECALL_BARS:
             kept = length if len(here) == len(first[theme]) else length - 1
             source[here.start : here.start + kept] = np.arange(first[theme].start, first[theme].start + kept)
-    source[max(form.last_bar - 1, 0) :] = NEW
+    for last in form.last_bars:
+        source[max(last - 1, 0) : last + 1] = NEW
     return source
 
 

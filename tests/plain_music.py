@@ -12,18 +12,19 @@ from composer import pipeline
 from composer.music import BarPlan, Chord, ChordSpan, Harmony, LeadSheet, Note
 from composer.pipeline import COLLECTIONS
 from composer.spotting.cues import CueSheet
-from composer.video.features import VideoFeatures
+from composer.tokens.picture import PictureTrack
 
 ROOTS = (0, 7, 9, 5)
 
 
 def compose_chords(
     cues: CueSheet,
-    features: VideoFeatures | None,
+    picture: PictureTrack | None,
     *,
     seed: int,
     checkpoint: Path | None = None,
     candidates: int = 1,
+    by_section: bool = True,
 ) -> Harmony:
     starts = cues.tempo_map.bar_starts_beats
     ends = [*starts[1:-1], cues.tempo_map.end_beats]
@@ -39,7 +40,13 @@ def compose_chords(
 
 
 def compose_melody(
-    harmony: Harmony, cues: CueSheet, *, seed: int, checkpoint: Path | None = None, candidates: int = 1
+    harmony: Harmony,
+    cues: CueSheet,
+    *,
+    seed: int,
+    checkpoint: Path | None = None,
+    candidates: int = 1,
+    by_section: bool = True,
 ) -> LeadSheet:
     notes = [
         Note(
@@ -56,7 +63,13 @@ def compose_melody(
 
 
 def compose_accompaniment(
-    lead: LeadSheet, cues: CueSheet, *, seed: int, checkpoint: Path | None = None, candidates: int = 1
+    lead: LeadSheet,
+    cues: CueSheet,
+    *,
+    seed: int,
+    checkpoint: Path | None = None,
+    candidates: int = 1,
+    by_section: bool = True,
 ) -> tuple[Note, ...]:
     return tuple(
         Note(span.onset_beats, span.duration_beats, 48 + pitch_class, 64)

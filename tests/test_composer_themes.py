@@ -82,7 +82,7 @@ def test_a_chord_of_one_mode_becomes_a_chord_of_the_other():
 def test_the_music_closes_before_a_silent_end_and_with_a_theme_that_returns():
     a, b = {"theme": "A"}, {"theme": "B", "label": "B"}
     form = make_form([(4, dict(a)), (2, dict(b)), (4, dict(a)), (2, {"label": "S", "silent": True})])
-    assert form.last_bar == 9
+    assert form.last_bars == {9}
     assert recalled_bars(form)[6:].tolist() == [0, 1, *[NEW] * 4]
     assert recalled_bars(make_form([(1, dict(a)), (2, dict(b)), (4, dict(a)), (6, dict(a))])).tolist() == [
         *[NEW] * 7, 3, 4, 5, *[NEW] * 3,

@@ -21,6 +21,7 @@ from composer.models.decoder import Decoder, Memory
 from composer.models.packed import PackedDecoder, PackedHeads, encode_in_pieces, fewest_rows
 
 MIN_ROWS = fewest_rows()
+MAX_WRITERS = 96  # sequences decoded side by side: more save no time and take memory
 MEMORY_SLOTS = 128  # memory tokens that a step may see; of more, those nearest to its bar
 
 
@@ -189,6 +190,9 @@ class Writer(Protocol):
     def given(self, attribute: int) -> int | None:
         """The class that an attribute must take; None: draw it."""
 
+    def lean(self, attribute: int) -> np.ndarray | None:
+        """Logits to add to those of an attribute: (classes,); None: none."""
+
     def take(self, step: np.ndarray) -> None:
         """Write the step down: (attributes,) classes, -1 absent."""
 
@@ -202,8 +206,13 @@ def decode(
     draws: Sequence[Draw],
     guided: Sequence[int],
 ) -> None:
-    """Decode all ``writers`` to their ends, each with its memory. ``draws``: one an attribute; guidance withholds the
-    conditions in the columns ``guided`` in a second branch beside each sequence."""
+    """Decode all ``writers`` to their ends, each with its memory, `MAX_WRITERS` side by side. ``draws``: one an
+    attribute; guidance withholds the conditions in the columns ``guided`` in a second branch beside each sequence."""
+    if len(writers) > MAX_WRITERS:
+        for first in range(0, len(writers), MAX_WRITERS):
+            part = slice(first, first + MAX_WRITERS)
+            decode(decoder, writers[part], memories[part], draws, guided)
+        return
     branches = 2 if any(how.guidance for how in draws) else 1
     stepper = Stepper(decoder, list(memories) * branches)
     active = list(writers)
@@ -248,6 +257,9 @@ def _choose(
             given = active[row].given(i)
             if given is None:
                 allowed = active[row].allowed(i, steps[row])
+                lean = active[row].lean(i)
+                if lean is not None:
+                    values[row] += lean
                 if allowed is not None and allowed.any():
                     values[row, ~allowed] = -np.inf
                 given = pick(values[row], how, uniform)

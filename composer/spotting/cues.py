@@ -109,7 +109,9 @@ class Accent:
 
 @dataclass(frozen=True)
 class CueSheet:
-    """The spotted film. ``tempo_map`` is solved, in ``tempo_mode``: it ends with the picture."""
+    """The spotted film. ``tempo_map`` is solved, in ``tempo_mode``: it ends with the picture. ``picture`` names the
+    file beside the sheet that holds what was seen (`composer.tokens.picture.PictureTrack`); empty where there is none.
+    """
 
     title: str
     duration_s: float
@@ -122,6 +124,7 @@ class CueSheet:
     provenance: dict[str, str] = field(default_factory=dict)
     accents: tuple[Accent, ...] = ()
     tempo_mode: TempoMode = "smooth"
+    picture: str = ""
 
     @property
     def is_pop(self) -> bool:

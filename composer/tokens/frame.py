@@ -7,7 +7,7 @@ sheet. In every condition column 0 means "not given"; value v is stored as v + 1
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 
 import numpy as np
@@ -56,7 +56,7 @@ class Frame:
     ``bar_beats`` whole beats (a bar of 3.5 beats counts 4; its last beat is cut short), ``compound`` and ``minor``
     0/1, ``bpm`` beats a minute. Open (left to the networks) where -1: ``style``, an index into `STYLES`,
     ``phrase_left``, bars to the phrase's end, and ``cadence``, an index into `CADENCES`; where NaN: ``valence`` and
-    ``arousal`` in -1..1.
+    ``arousal`` in -1..1. ``goes_on``: other music follows, so that how far the end is stays open too.
     """
 
     bar_beats: np.ndarray
@@ -68,6 +68,7 @@ class Frame:
     style: np.ndarray
     phrase_left: np.ndarray
     cadence: np.ndarray
+    goes_on: bool = False
 
     @cached_property
     def bar_of_beat(self) -> np.ndarray:
@@ -88,10 +89,12 @@ class Frame:
             np.minimum(self.bar_beats[bar], MAX_BAR_BEATS) - 1,
             self.compound[bar],
             np.minimum(np.arange(beats) - self.first_beats[bar], MAX_BAR_BEATS - 1),
-            np.searchsorted(BARS_LEFT, bars - 1 - bar, side="right") - 1,
+            np.where(self.goes_on, -1, np.searchsorted(BARS_LEFT, bars - 1 - bar, side="right") - 1),
             np.searchsorted(BPM_BORDERS, self.bpm[bar]),
             bar % 4,
-            np.round(PROGRESS_STEPS * np.arange(beats) / max(beats, 1)).astype(int),
+            np.where(self.goes_on, -1, np.round(PROGRESS_STEPS * np.arange(beats) / max(beats, 1))).astype(
+                int
+            ),
             self.minor[bar],
             mood_bin(self.valence[bar]),
             mood_bin(self.arousal[bar]),
@@ -100,6 +103,15 @@ class Frame:
             self.cadence[bar],
         )
         return np.stack([np.asarray(column, np.int64) for column in columns], 1) + 1
+
+    def between(self, bars: range, goes_on: bool) -> Frame:
+        """The frame of some of the bars."""
+        part = slice(bars.start, bars.stop)
+        rows = {name: value[part] for name, value in vars(self).items() if name in _ROWS}
+        return Frame(**rows, goes_on=goes_on)
+
+
+_ROWS = tuple(field.name for field in fields(Frame) if field.name != "goes_on")
 
 
 def mood_bin(value: np.ndarray) -> np.ndarray:

@@ -120,16 +120,13 @@ def _controls_batch(networks: dict[str, Network], numbers: Sequence[int], seed: 
     """What was asked and what came of it, for each piece of a batch."""
     sheets = [random_cues(number, seed) for number in numbers]
     forms = [form_of(cues) for cues in sheets]
-    written = [
-        chords.choose_harmony(
-            networks["chords"].decoder,
-            networks["chords"].draws,
-            networks["chords"].habits,
-            chords.harmony_request(form, no_picture(form.frame)),
-            [stream(seed, 11, number, candidate) for candidate in range(CANDIDATES * chords.HARMONIES)],
-        )
-        for number, form in zip(numbers, forms, strict=True)
-    ]
+    written = chords.choose_harmonies(
+        networks["chords"].decoder,
+        networks["chords"].draws,
+        networks["chords"].habits,
+        [chords.harmony_request(form, no_picture(form.frame)) for form in forms],
+        [[stream(seed, 11, number, k) for k in range(CANDIDATES * chords.HARMONIES)] for number in numbers],
+    )
     harmonies = [chords.harmony_of(form, each) for form, each in zip(forms, written, strict=True)]
     tunes = write_notes(
         networks["melody"].decoder,

@@ -29,7 +29,7 @@ from pathlib import Path
 import numpy as np
 
 from composer.errors import BadInput, FrameScoreError
-from composer.tokens.picture import COLOR_WIDTH, SEMANTIC_WIDTH, Picture, picture_between
+from composer.tokens.picture import COLOR_WIDTH, SEMANTIC_WIDTH, Picture, PictureTrack, picture_between
 from composer.train.corpora import folder
 from composer.train.corpora.catalogue import MAX_FILE_BYTES, MEASURE_ONLY, READER_VERSION, work_number
 from composer.train.corpora.piece import UnusablePiece
@@ -95,8 +95,9 @@ def read_pair(files: PairFiles, clip: ClipSource | None = None) -> list[Pair]:
     if not built.songs:
         raise UnusablePiece("too short")
     features = analyze(files.video, clip=clip)
+    track = PictureTrack.of(features)
     return [
-        Pair(song, picture_between(features, borders_s))
+        Pair(song, picture_between(track, borders_s))
         for song, borders_s in zip(built.songs, built.borders_s, strict=True)
         if borders_s[0] < features.duration_s
     ]
