@@ -51,12 +51,12 @@ PREMIERE = (
     "slam\tloud\t00:00:05:13\t00:00:05:13\t00:00:00:00\tComment\r\n"
     "\tonly described\t00:00:07:00\t00:00:09:00\t00:00:02:00\tChapter\r\n"
 )
-REAPER = """\
+REAPER = '''\
 #,Name,Start,End,Length
 M1,slam,0:12.480,,
 R1,"chase, long",1:00:02.5,1:00:09.0,0:06.500
 M2,"say ""go""",20,,
-"""
+'''
 OURS = """\
 time,label,weight,tolerance,required,gesture
 12.48,door slam,,,,
