@@ -43,22 +43,27 @@ class Node:
         raise BadInput(f"{self.path}:{self.line}: {what}")
 
 
-def read_tree(path: Path) -> Node:
-    """The file as a tree. Raises BadInput where it cannot be read or is not the plain YAML of a cue sheet."""
+def read_tree(
+    path: Path,
+    what: str = "cue sheet",
+    if_empty: str = "write a cue sheet with 'framescore spot VIDEO -o FILE'",
+) -> Node:
+    """The file as a tree. Raises BadInput where it cannot be read or is not the plain YAML of a cue sheet, or of
+    ``what`` else it is to be; ``if_empty`` is the remedy for a file with nothing in it."""
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise BadInput(f"{path}: cannot be read ({error.strerror}); check the name") from error
     if len(data) > MAX_BYTES:
-        raise BadInput(f"{path}: larger than {MAX_BYTES // 2**20} MiB, which no cue sheet is; check the name")
+        raise BadInput(f"{path}: larger than {MAX_BYTES // 2**20} MiB, which no {what} is; check the name")
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
-        raise BadInput(f"{path}:{line}: not UTF-8 text; save the cue sheet as UTF-8") from error
+        raise BadInput(f"{path}:{line}: not UTF-8 text; save the {what} as UTF-8") from error
     try:
-        events = _checked(path, text)
+        events = _checked(path, text, what, if_empty)
         next(events)  # the first value's own event comes next
         root = _node(path, events, next(events))
         for _ in events:  # to the end, so that what follows is checked too
@@ -155,7 +160,7 @@ def _shown(node: Node) -> str:
     return f", not {node.value[:40]!r}" + (" in quotes" if node.quoted else "")
 
 
-def _checked(path: Path, text: str) -> Iterator[yaml.Event]:
+def _checked(path: Path, text: str, what: str, if_empty: str) -> Iterator[yaml.Event]:
     """The events of one document between its start and end, each within the caps."""
     depth = documents = 0
     for count, event in enumerate(yaml.parse(text, Loader=_LOADER)):
@@ -163,7 +168,7 @@ def _checked(path: Path, text: str) -> Iterator[yaml.Event]:
         if isinstance(event, yaml.DocumentStartEvent):
             documents += 1
             if documents > 1:
-                raise BadInput(f"{path}:{line}: a second document; keep one cue sheet in a file")
+                raise BadInput(f"{path}:{line}: a second document; keep one {what} in a file")
         elif isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise BadInput(
                 f"{path}:{line}: anchors and aliases (& and *) are not allowed; write the value out"
@@ -172,11 +177,11 @@ def _checked(path: Path, text: str) -> Iterator[yaml.Event]:
             raise BadInput(f"{path}:{line}: tags such as {tag[:40]!r} are not allowed; remove it")
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > MAX_DEPTH or count > MAX_NODES:
-            raise BadInput(f"{path}:{line}: nested too deep or too long for a cue sheet; remove what is here")
+            raise BadInput(f"{path}:{line}: nested too deep or too long for a {what}; remove what is here")
         if isinstance(event, yaml.DocumentStartEvent | yaml.NodeEvent | yaml.CollectionEndEvent):
             yield event
     if not documents:
-        raise BadInput(f"{path}: empty; write a cue sheet with 'framescore spot VIDEO -o FILE'")
+        raise BadInput(f"{path}: empty; {if_empty}")
 
 
 def _node(path: Path, events: Iterator[yaml.Event], event: yaml.Event) -> Node:

@@ -37,7 +37,7 @@ def analyze(
         semantic = None
         if clip is not None:
             try:
-                semantic = SemanticController(load_clip(clip))
+                semantic = SemanticController(load_clip(clip), clip.prompts)
             except NotInstalled as error:
                 warnings.append(f"the picture was not looked at with CLIP, colour and motion decide: {error}")
         color, motion, shots = ColorController(), MotionController(), ShotController()
@@ -81,6 +81,7 @@ def analyze(
         semantic_tokens=seen.tokens,
         semantic_scores=seen.scores,
         semantic_model=seen.model,
+        user_prompts=seen.user_prompts,
         warnings=(*info.warnings, *warnings),
     )
     if progress:

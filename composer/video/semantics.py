@@ -1,8 +1,8 @@
 """What is in the picture: CLIP embeddings at 1 fps and their likeness to the prompt bank.
 
-Scores are softmax(100 * cosine) over the prompts of each category (Radford et al., 2021), so each category
-sums to 1. They do not depend on the width of the model and need no paired training. Weights are safetensors
-only: from a local file, or once from the hub; ``offline`` forbids the network.
+Scores are softmax(100 * cosine) over the prompts of each category (Radford et al., 2021), in the blocks of
+`composer.video.likeness`. They do not depend on the width of the model and need no paired training. Weights are
+safetensors only: from a local file, or once from the hub; ``offline`` forbids the network.
 """
 
 from __future__ import annotations
@@ -18,10 +18,12 @@ from typing import Any
 import numpy as np
 
 from composer.errors import BadInput, NotInstalled
-from composer.video.prompts import CATEGORIES, PROMPTS, Prompt
+from composer.video.likeness import block_scores, blocks_of
+from composer.video.prompts import PROMPTS, Prompt
 
 INTERVAL_S = 1.0
 BATCH = 8
+TEXTS_A_BATCH = 64
 SCORE_SCALE = 100.0
 HUB_FILE = "open_clip_model.safetensors"
 HUB_PATIENCE_S = 5.0
@@ -38,22 +40,27 @@ class ClipSource:
 
     ``model``: an open_clip name ("ViT-B-32", or "ViT-B-32/laion2b_s34b_b79k" to choose the weights), or the
     path of an open_clip configuration (.json; needs ``weights``). ``weights``: a safetensors file; None: the
-    hub.
+    hub. ``prompts``: the user's own, which are scored beside the bank. ``patches``: compare the patch tokens of
+    25 pictures a second as well, which a network on the processor does slower than the film runs.
     """
 
     model: str = DEFAULT_MODEL
     weights: Path | None = None
     offline: bool = False
+    prompts: tuple[Prompt, ...] = ()
+    patches: bool = False
 
 
 @dataclass(frozen=True)
 class Semantics:
-    """``times_s`` (T,) float64, ``tokens`` (T, D) unit length, ``scores`` (T, P) over ``PROMPTS`` float32."""
+    """``times_s`` (T,) float64, ``tokens`` (T, D) unit length, ``scores`` (T, P) over the bank and
+    ``user_prompts``, float32."""
 
     times_s: np.ndarray
     tokens: np.ndarray
     scores: np.ndarray
     model: str
+    user_prompts: tuple[Prompt, ...] = ()
 
     @classmethod
     def none(cls) -> Semantics:
@@ -75,36 +82,71 @@ class ClipNetwork:
         """(texts, D) float32, unit length."""
         import torch
 
+        found = []
         with torch.inference_mode():
-            return _unit(self.network.encode_text(self.tokenizer(texts)).float().numpy())
+            for first in range(0, len(texts), TEXTS_A_BATCH):
+                tokens = self.tokenizer(texts[first : first + TEXTS_A_BATCH])
+                found.append(self.network.encode_text(tokens).float().numpy())
+        return _unit(np.concatenate(found))
 
     def embed_pictures(self, pictures: list[np.ndarray]) -> np.ndarray:
         """Pictures (height, width, 3) uint8 of any one size: (pictures, D) float32, unit length."""
+        import torch
+
+        with torch.inference_mode():
+            return _unit(self.network.encode_image(self._input(pictures)).float().numpy())
+
+    def embed_patches(self, pictures: list[np.ndarray]) -> np.ndarray:
+        """The patches of pictures as `embed_pictures` takes them, row by row: (pictures, patches, D) float32.
+
+        These are the tokens that the picture's own embedding is pooled from: the last layer's, normalised as the
+        network does before it pools. ``D`` is the network's inner width. Raises `NotInstalled` where the
+        installed open_clip (or timm) does not give them.
+        """
+        import torch
+
+        visual = self.network.visual
+        if not hasattr(visual, "forward_intermediates") or not hasattr(
+            getattr(visual, "trunk", visual), "forward_intermediates"
+        ):
+            raise NotInstalled(
+                f"patches of {self.name} need a newer library; pip install -U open_clip_torch timm"
+            )
+        pooled_by_attention = getattr(visual, "attn_pool", None) is not None  # its norm comes after the pool
+        with torch.inference_mode():
+            found = visual.forward_intermediates(
+                self._input(pictures),
+                indices=1,
+                normalize_intermediates=not pooled_by_attention,
+                intermediates_only=True,
+            )
+            return found["image_intermediates"][-1].flatten(2).transpose(1, 2).float().numpy()
+
+    def _input(self, pictures: list[np.ndarray]) -> Any:
+        """Pictures scaled, cut to the middle square and normalised as the network was taught: (pictures, 3, s, s)."""
         import torch
         from torch.nn.functional import interpolate
 
         size = self.network.visual.image_size
         side = int(size[0] if isinstance(size, tuple | list) else size)
-        with torch.inference_mode():
-            batch = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float() / 255.0
-            scale = side / min(batch.shape[2:])
-            scaled = [max(side, round(length * scale)) for length in batch.shape[2:]]
-            batch = interpolate(batch, scaled, mode="bicubic", antialias=True, align_corners=False).clamp(
-                0, 1
-            )
-            top, left = (scaled[0] - side) // 2, (scaled[1] - side) // 2
-            batch = batch[:, :, top : top + side, left : left + side]
-            mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (self.mean, self.std))
-            return _unit(self.network.encode_image((batch - mean) / std).float().numpy())
+        batch = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float() / 255.0
+        scale = side / min(batch.shape[2:])
+        scaled = [max(side, round(length * scale)) for length in batch.shape[2:]]
+        batch = interpolate(batch, scaled, mode="bicubic", antialias=True, align_corners=False).clamp(0, 1)
+        top, left = (scaled[0] - side) // 2, (scaled[1] - side) // 2
+        batch = batch[:, :, top : top + side, left : left + side]
+        mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (self.mean, self.std))
+        return (batch - mean) / std
 
 
 class SemanticController:
     """Collects embeddings from a stream of pictures, a few at a time."""
 
-    def __init__(self, clip: ClipNetwork, prompts: tuple[Prompt, ...] = PROMPTS) -> None:
+    def __init__(self, clip: ClipNetwork, user_prompts: tuple[Prompt, ...] = ()) -> None:
         self._clip = clip
-        self._prompts = prompts
-        self._prompt_tokens = clip.embed_texts([prompt.text for prompt in prompts])
+        self._user_prompts = user_prompts
+        self._blocks = blocks_of(user_prompts)
+        self._prompt_tokens = clip.embed_texts([prompt.text for block in self._blocks for prompt in block])
         self._times_s: list[float] = []
         self._waiting: list[np.ndarray] = []
         self._tokens: list[np.ndarray] = []
@@ -122,24 +164,13 @@ class SemanticController:
             self._embed()
         empty = np.zeros((0, self._prompt_tokens.shape[1]), np.float32)
         tokens = np.concatenate([empty, *self._tokens])
-        scores = prompt_scores(tokens, self._prompt_tokens, self._prompts)
-        return Semantics(np.array(self._times_s), tokens, scores, self._clip.name)
+        logits = SCORE_SCALE * (tokens.astype(np.float64) @ self._prompt_tokens.astype(np.float64).T)
+        scores = block_scores(logits, self._blocks)
+        return Semantics(np.array(self._times_s), tokens, scores, self._clip.name, self._user_prompts)
 
     def _embed(self) -> None:
         self._tokens.append(self._clip.embed_pictures(self._waiting))
         self._waiting = []
-
-
-def prompt_scores(tokens: np.ndarray, prompt_tokens: np.ndarray, prompts: tuple[Prompt, ...]) -> np.ndarray:
-    """Likeness of pictures (T, D) to prompts (P, D): (T, P) float32; each category sums to 1."""
-    logits = SCORE_SCALE * (tokens.astype(np.float64) @ prompt_tokens.astype(np.float64).T)
-    scores = np.zeros(logits.shape, np.float32)
-    for category in CATEGORIES:
-        columns = [index for index, prompt in enumerate(prompts) if prompt.category == category]
-        if columns:
-            part = np.exp(logits[:, columns] - logits[:, columns].max(axis=1, keepdims=True))
-            scores[:, columns] = part / part.sum(axis=1, keepdims=True)
-    return scores
 
 
 def load_clip(source: ClipSource) -> ClipNetwork:
