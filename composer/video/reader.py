@@ -65,7 +65,7 @@ class VideoInfo:
     duration_s: float  # end of the last picture
     frame_count: int
     frame_rate: float  # nominal, frames/s
-    width: int  # as shown: after rotation
+    width: int  # as shown: after rotation, in square pixels
     height: int
     rotation_degrees: int  # counter-clockwise turn that was applied: 0, 90, 180 or 270
     codec: str
@@ -134,7 +134,7 @@ class VideoReader:
         Raises `BadInput` as the class says.
         """
         clock = Clock(self._declared_rate_hz)
-        scaler = Scaler(self.side_px)
+        scaler = Scaler(self.side_px, float(self._stream.sample_aspect_ratio or 1))
         for frame in clock.in_order(self._scaled(clock, scaler, detail_interval_s)):
             if frame.time_s > self.limits.max_duration_s or clock.frame_count > self.limits.max_frames:
                 raise BadInput(

@@ -1,65 +1,122 @@
-"""Decoded pictures as small upright RGB arrays.
+"""Decoded pictures as small upright SDR RGB arrays.
 
-Convention: scaled once, in FFmpeg, and turned as the display matrix asks; transparent pictures are laid over
-black.
+Convention: scaled once, in FFmpeg, then turned and mirrored as the display matrix asks; the two fields of an
+interlaced picture are averaged; pictures are as wide as their sample aspect ratio makes them; transparent ones are
+laid over black. Matrix and range of the colours are those the picture names. Where it names no matrix, a picture of
+high definition is taken for BT.709 and a smaller one for BT.601, as players do. HDR: see `composer.video.hdr`.
 """
 
 from __future__ import annotations
+
+import math
 
 import av
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
+from composer.video import hdr
+
 SIDE_PX = 160  # long side of the pictures handed out
 MIN_SIDE_PX = 16  # shorter sides are stretched to it: optical flow needs so many
 DETAIL_SIDE_PX = 256  # short side of the larger pictures, for the semantic network (which takes 224 and more)
+HD_WIDTH_PX, HD_HEIGHT_PX = 1280, 577  # either makes a picture one of high definition
+MAX_PIXEL_ASPECT = 10.0  # a sample aspect ratio beyond it, or below its inverse, says nothing
+
+# Matrix coefficients as ITU-T H.273, table 4, numbers them. 0 is RGB, 2 means unknown, 10 is BT.2020 with constant
+# luminance.
+BT709, BT601, BT2020 = 1, 6, 9
+CONVERTED_MATRICES = (0, BT709, 4, 5, BT601, 7, BT2020)  # those that FFmpeg knows
 
 
 class Scaler:
-    """Turns decoded pictures into small upright RGB arrays of one size, whatever the stream changes to."""
+    """Turns decoded pictures into small upright RGB arrays of one size, whatever the stream changes to.
 
-    def __init__(self, side_px: int) -> None:
+    ``pixel_aspect``: width of a pixel over its height.
+    """
+
+    def __init__(self, side_px: int, pixel_aspect: float = 1.0) -> None:
         self.shown_width = self.shown_height = self.rotation_degrees = 0
         self._side_px = side_px
+        believable = 1.0 / MAX_PIXEL_ASPECT <= pixel_aspect <= MAX_PIXEL_ASPECT
+        self._pixel_aspect = pixel_aspect if believable else 1.0
         self._small = VideoReformatter()  # one each: it keeps its scaling tables while the sizes stay
         self._detail = VideoReformatter()
 
     def small(self, picture: av.VideoFrame) -> np.ndarray:
         """(height, width, 3) uint8, long side ``side_px``, no side under ``MIN_SIDE_PX``."""
-        turns = _quarter_turns(picture)
+        turns, mirrored = _orientation(picture)
         if not self.shown_width:
             self.rotation_degrees = turns * 90
-            upright = (picture.width, picture.height) if turns % 2 == 0 else (picture.height, picture.width)
-            self.shown_width, self.shown_height = upright
+            self.shown_width, self.shown_height = self._shown_sides(picture, turns)
         scale = min(1.0, self._side_px / max(self.shown_width, self.shown_height))
         width = max(MIN_SIDE_PX, round(self.shown_width * scale))
         height = max(MIN_SIDE_PX, round(self.shown_height * scale))
-        return _upright_rgb(self._small, picture, width, height, turns, "FAST_BILINEAR")
+        return _upright(_scaled(self._small, picture, width, height, turns, "FAST_BILINEAR"), turns, mirrored)
 
     def detail(self, picture: av.VideoFrame) -> np.ndarray:
         """(height, width, 3) uint8, short side ``DETAIL_SIDE_PX`` or as large as the picture is."""
-        turns = _quarter_turns(picture)
-        scale = min(1.0, DETAIL_SIDE_PX / min(picture.width, picture.height))
-        sides = [max(1, round(side * scale)) for side in (picture.width, picture.height)]
-        width, height = sides if turns % 2 == 0 else sides[::-1]
-        return _upright_rgb(self._detail, picture, width, height, turns, "BICUBIC")
+        turns, mirrored = _orientation(picture)
+        sides = self._shown_sides(picture, turns)
+        scale = min(1.0, DETAIL_SIDE_PX / min(sides))
+        width, height = (max(1, round(side * scale)) for side in sides)
+        return _upright(_scaled(self._detail, picture, width, height, turns, "BICUBIC"), turns, mirrored)
+
+    def _shown_sides(self, picture: av.VideoFrame, turns: int) -> tuple[int, int]:
+        """Width and height in square pixels, upright."""
+        sides = (max(1, round(picture.width * self._pixel_aspect)), picture.height)
+        return sides if turns % 2 == 0 else sides[::-1]
 
 
-def _quarter_turns(picture: av.VideoFrame) -> int:
-    """Counter-clockwise quarter turns that make the picture upright: 0-3."""
-    return round((picture.rotation or 0) / 90) % 4
+def _orientation(picture: av.VideoFrame) -> tuple[int, bool]:
+    """Counter-clockwise quarter turns (0-3) that make the picture upright, and whether it is mirrored left to right
+    before they are done.
+    """
+    matrix = picture.side_data.get("DISPLAYMATRIX")
+    if matrix is None:
+        return 0, False
+    right_x, right_y, _, down_x, down_y = np.frombuffer(matrix, np.int32)[:5].tolist()
+    mirrored = right_x * down_y < right_y * down_x
+    if mirrored:
+        right_x, right_y = -right_x, -right_y
+    return round(math.atan2(-right_y, right_x) / (math.pi / 2)) % 4, mirrored
 
 
-def _upright_rgb(
+def _scaled(
     scaler: VideoReformatter, picture: av.VideoFrame, width: int, height: int, turns: int, method: str
 ) -> np.ndarray:
-    """Scale to ``width`` x ``height`` as shown, RGB, transparent parts over black."""
-    lying_width, lying_height = (width, height) if turns % 2 == 0 else (height, width)
-    transparent = any(component.is_alpha for component in picture.format.components)
-    pixel_format = "rgba" if transparent else "rgb24"
-    scaled = scaler.reformat(picture, lying_width, lying_height, pixel_format, interpolation=method)
-    rgb = scaled.to_ndarray()
+    """(height, width, 3) uint8 SDR RGB, or (width, height, 3) where it is to be turned by an odd number of turns;
+    transparent parts over black.
+    """
+    if turns % 2:
+        width, height = height, width
+    picture.colorspace = _matrix(picture)
+    transfer, primaries = picture.color_trc, picture.color_primaries
+    is_mapped = hdr.needs_mapping(transfer, primaries)
+    transparent = picture.format.name == "pal8" or any(part.is_alpha for part in picture.format.components)
+    pixel_format = (
+        ("rgba64le" if transparent else "rgb48le") if is_mapped else "rgba" if transparent else "rgb24"
+    )
+    fields = 2 if picture.interlaced_frame else 1  # FFmpeg scales each by itself and weaves them again
+    pixels = scaler.reformat(picture, width, height * fields, pixel_format, interpolation=method).to_ndarray()
+    if fields == 2:
+        pixels = ((pixels[::2].astype(np.uint32) + pixels[1::2] + 1) // 2).astype(pixels.dtype)
+    rgb = hdr.to_sdr(pixels[..., :3], transfer, primaries) if is_mapped else pixels[..., :3]
     if transparent:
-        opacity = rgb[..., 3:].astype(np.uint16)
-        rgb = (rgb[..., :3] * opacity // 255).astype(np.uint8)
-    return np.ascontiguousarray(np.rot90(rgb, turns)) if turns else rgb
+        opacity = pixels[..., 3:].astype(np.uint32)
+        rgb = (rgb * opacity // (65535 if is_mapped else 255)).astype(np.uint8)
+    return rgb
+
+
+def _matrix(picture: av.VideoFrame) -> int:
+    """Matrix coefficients to read the picture with."""
+    if picture.colorspace in CONVERTED_MATRICES:
+        return picture.colorspace
+    if picture.colorspace == 10 or hdr.needs_mapping(picture.color_trc, picture.color_primaries):
+        return BT2020
+    return BT709 if picture.width >= HD_WIDTH_PX or picture.height >= HD_HEIGHT_PX else BT601
+
+
+def _upright(rgb: np.ndarray, turns: int, mirrored: bool) -> np.ndarray:
+    if mirrored:
+        rgb = rgb[:, ::-1]
+    return np.ascontiguousarray(np.rot90(rgb, turns))
