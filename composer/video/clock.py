@@ -27,7 +27,10 @@ RATE_SAMPLES = 4096  # frame steps kept to measure the rate
 LONG_LAST_FRAME_S = 10.0  # a last frame said to last longer than this, and five steps, is not believed
 RATE_TOLERANCE = 0.02  # a declared rate this close to the measured one is the exact form of it
 STANDARD_RATES_HZ = (24000 / 1001, 24.0, 25.0, 30000 / 1001, 30.0, 50.0, 60000 / 1001, 60.0)
-STANDARD_TOLERANCE = 0.002
+STANDARD_TOLERANCE = 0.002  # relative, of a rate measured on rounded timestamps
+EXACT_TOLERANCE = 2.5e-4  # of a declared rate: 23.98 is 24000/1001, 24 is not
+UNROUNDED_TOLERANCE = 1e-5  # of a rate measured on timestamps fine enough to hold it
+MAX_DRIFT_FRAMES = 0.5  # of the last picture from where its number and the rate put it
 FALLBACK_RATE_HZ = 25.0  # where a file names no rate and has one picture
 
 
@@ -89,27 +92,38 @@ class Clock:
             first_s = stamps[0] if first_s is None else first_s
             yield self._settled(pictures.popleft(), heapq.heappop(stamps) - first_s)
 
-    def end_s(self) -> float:
-        """End of the last picture: its time and its duration, or one step where that is absent or absurd."""
+    def end_s(self, claimed_s: float | None = None) -> float:
+        """End of the last picture: its time and its duration, or one step where that is absent or absurd.
+
+        ``claimed_s``: length of the film as the container has it; a still that lasts so long is believed.
+        """
         step_s = median(self._steps) if self._steps else self._step_s
         longest_s = max(LONG_LAST_FRAME_S, 5.0 * step_s)
+        if self.frame_count == 1 and claimed_s and abs(claimed_s - self._last_duration_s) < step_s:
+            longest_s = claimed_s + step_s
         believable = 0.2 * step_s <= self._last_duration_s <= longest_s and self._last_duration_s > 0.0
         return self.last_s + (self._last_duration_s if believable else step_s)
 
     def rate_hz(self) -> float:
-        """Nominal rate, frames/s: the declared one where the pictures agree, else what the pictures show."""
+        """Nominal rate, frames/s, exact where it is one of `STANDARD_RATES_HZ`: that which puts the last picture where
+        it is, the declared one if it can be, else the declared one where most pictures agree, else what they show.
+        """
+        declared = self._declared_rate_hz
+        declared = declared and (_standard_rate(declared, EXACT_TOLERANCE) or declared)
         if not self._steps:
-            return self._declared_rate_hz or FALLBACK_RATE_HZ
+            return declared or FALLBACK_RATE_HZ
         usual = 1.0 / median(self._steps)
         mean = len(self._steps) / sum(self._steps)
-        declared = self._declared_rate_hz
+        standards = (_standard_rate(rate, STANDARD_TOLERANCE) for rate in (usual, mean))
+        for rate in (_standard_rate(usual, UNROUNDED_TOLERANCE), declared, *standards):
+            if rate and abs((self.frame_count - 1) - self.last_s * rate) <= MAX_DRIFT_FRAMES:
+                return rate
         if declared and min(abs(declared / usual - 1.0), abs(declared / mean - 1.0)) < RATE_TOLERANCE:
             return declared
         measured = (
             mean if abs(mean / usual - 1.0) < 2.5 * RATE_TOLERANCE else usual
         )  # steps rounded to ms or so
-        nearest = min(STANDARD_RATES_HZ, key=lambda rate: abs(rate / measured - 1.0))
-        return nearest if abs(nearest / measured - 1.0) < STANDARD_TOLERANCE else measured
+        return _standard_rate(measured, STANDARD_TOLERANCE) or measured
 
     def warnings(self) -> tuple[str, ...]:
         """One line for each kind of repair that was needed."""
@@ -131,3 +145,9 @@ class Clock:
         self.last_s = time_s
         self._last_duration_s = frame.duration_s
         return replace(frame, time_s=time_s)
+
+
+def _standard_rate(rate_hz: float, tolerance: float) -> float | None:
+    """The standard rate within ``tolerance`` (relative) of ``rate_hz``."""
+    nearest = min(STANDARD_RATES_HZ, key=lambda standard: abs(standard / rate_hz - 1.0))
+    return nearest if abs(nearest / rate_hz - 1.0) < tolerance else None

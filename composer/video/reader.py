@@ -7,7 +7,6 @@ Convention: time is picture time (see `composer.video.clock`), pictures are smal
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,13 +16,14 @@ import av.error
 import av.stream
 
 from composer.errors import BadInput
+from composer.timecode import ZERO_TIMECODE, can_drop_frames, frame_label, frame_number, is_drop_frame
 from composer.video.clock import Clock, Frame
 from composer.video.scaling import SIDE_PX, Scaler
 
 MAX_DAMAGED_SHARE = 0.5  # of packets or pictures; beyond it the picture means nothing
 MAX_DAMAGED_RUN = 10_000  # packets in a row without a picture, before reading is given up
+ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}  # FFmpeg's own leave transparency out
 RATES_HZ = (0.2, 240.0)  # a declared frame rate outside says nothing (some containers declare 1000)
-ZERO_TIMECODE = "00:00:00:00"
 
 # Containers that may hold a film. Playlists and concatenations (which open other files and addresses), text
 # consoles and lists of stills are left out on purpose.
@@ -70,7 +70,7 @@ class VideoInfo:
     rotation_degrees: int  # counter-clockwise turn that was applied: 0, 90, 180 or 270
     codec: str
     has_audio: bool
-    start_timecode: str  # "HH:MM:SS:FF"
+    start_timecode: str  # "HH:MM:SS:FF", drop-frame "HH:MM:SS;FF"
     warnings: tuple[str, ...]
 
 
@@ -89,7 +89,7 @@ class VideoReader:
         self.limits = limits
         self.side_px = side_px
         self._info: VideoInfo | None = None
-        self._damage: tuple[str, ...] = ()
+        self._notes: tuple[str, ...] = ()
         check_regular_file(path)
         with self._translated("cannot be opened as a video"):
             self._container = av.open(
@@ -121,6 +121,12 @@ class VideoReader:
         return seconds if 0.0 < seconds <= self.limits.max_duration_s else None
 
     @property
+    def _claimed_s(self) -> float | None:
+        """Length of the video stream by its header."""
+        length_s = float((self._stream.duration or 0) * (self._stream.time_base or 0))
+        return length_s if 0.0 < length_s <= self.limits.max_duration_s else None
+
+    @property
     def info(self) -> VideoInfo:
         """Facts of the finished pass. Raises ValueError before `frames` came to its end."""
         if self._info is None:
@@ -142,17 +148,19 @@ class VideoReader:
                     f"{self.limits.max_frames} pictures; cut it into parts or repair its timestamps"
                 )
             yield frame
+        frame_rate = clock.rate_hz()
+        timecode, doubts = start_timecode(self._container, frame_rate)
         self._info = VideoInfo(
-            duration_s=clock.end_s(),
+            duration_s=clock.end_s(self._claimed_s),
             frame_count=clock.frame_count,
-            frame_rate=clock.rate_hz(),
+            frame_rate=frame_rate,
             width=scaler.shown_width,
             height=scaler.shown_height,
             rotation_degrees=scaler.rotation_degrees,
             codec=self._codec_name,
             has_audio=len(self._container.streams.audio) > 0,
-            start_timecode=start_timecode(self._container),
-            warnings=(*self._damage, *clock.warnings()),
+            start_timecode=timecode,
+            warnings=(*self._notes, *clock.warnings(), *doubts),
         )
 
     def _open_stream(self) -> None:
@@ -168,11 +176,16 @@ class VideoReader:
                 f"{self.path}: no decoder for its video; re-encode it, for instance to H.264 in MP4"
             )
         self._stream = known[0]
-        context = self._stream.codec_context
-        self._check_size(context.width, context.height)
-        context.options = {"max_pixels": str(self.limits.max_pixels)}
-        self._stream.thread_type = "AUTO"
-        self._codec_name = str(context.name)
+        self._decoder = self._stream.codec_context
+        self._codec_name = str(self._decoder.name)
+        self._check_size(self._decoder.width, self._decoder.height)
+        if self._stream.metadata.get("alpha_mode") == "1" and self._codec_name in ALPHA_DECODERS:
+            try:
+                self._decoder = av.CodecContext.create(ALPHA_DECODERS[self._codec_name], "r")
+            except av.codec.codec.UnknownCodecError:
+                self._notes += ("its transparency was not read: this PyAV was built without libvpx",)
+        self._decoder.options = {"max_pixels": str(self.limits.max_pixels)}
+        self._decoder.thread_type = "AUTO"
         rates = (self._stream.average_rate, self._stream.guessed_rate)
         self._declared_rate_hz = next(
             (float(r) for r in rates if r and RATES_HZ[0] <= r <= RATES_HZ[1]), None
@@ -209,7 +222,7 @@ class VideoReader:
                 break
             packets += 1
             try:
-                decoded = packet.decode()
+                decoded = self._decoder.decode(packet)
             except PYAV_ERRORS:
                 decoded = []
                 damaged_packets += 1
@@ -233,9 +246,9 @@ class VideoReader:
                 f"{self.path}: most of it is damaged or encrypted ({found}); export it again from its source"
             )
         if damaged_packets or damaged_pictures:
-            self._damage += (f"damaged parts were skipped ({found})",)
+            self._notes += (f"damaged parts were skipped ({found})",)
         if cut_short:
-            self._damage += (f"reading stopped early ({cut_short}); the file may be cut off",)
+            self._notes += (f"reading stopped early ({cut_short}); the file may be cut off",)
 
     def _check_size(self, width: int, height: int) -> None:
         if max(width, height) > self.limits.max_side_px or width * height > self.limits.max_pixels:
@@ -272,11 +285,20 @@ def check_regular_file(path: Path) -> None:
         ) from error
 
 
-def start_timecode(container: av.container.InputContainer) -> str:
-    """The first SMPTE timecode that the container or a stream names, as "HH:MM:SS:FF"; zeros where none."""
-    named = [container.metadata.get("timecode"), *(s.metadata.get("timecode") for s in container.streams)]
-    for text in named:
-        match = re.fullmatch(r"(\d\d):([0-5]\d):([0-5]\d)[:;.](\d\d)", (text or "").strip())
-        if match:
-            return ":".join(match.groups())
-    return ZERO_TIMECODE
+def start_timecode(container: av.container.InputContainer, frame_rate: float) -> tuple[str, tuple[str, ...]]:
+    """The first SMPTE timecode that the container or a stream names and that counts ``frame_rate``, "HH:MM:SS:FF" or,
+    drop-frame, "HH:MM:SS;FF"; zeros where none. With it, why others were not believed.
+    """
+    doubts: list[str] = []
+    for metadata in (container.metadata, *(stream.metadata for stream in container.streams)):
+        named = metadata.get("timecode") or metadata.get("TIMECODE")
+        if not named:
+            continue
+        drops = is_drop_frame(named) and can_drop_frames(frame_rate)
+        try:
+            label = frame_label(frame_number(named, frame_rate, drops), frame_rate, drop_frame=drops)
+        except ValueError as error:
+            doubts.append(f"its start was not believed: {' '.join(str(error).split())[:120]}")
+        else:
+            return label, tuple(doubts)
+    return ZERO_TIMECODE, tuple(doubts)

@@ -97,7 +97,8 @@ def _scaled(
         ("rgba64le" if transparent else "rgb48le") if is_mapped else "rgba" if transparent else "rgb24"
     )
     fields = 2 if picture.interlaced_frame else 1  # FFmpeg scales each by itself and weaves them again
-    pixels = scaler.reformat(picture, width, height * fields, pixel_format, interpolation=method).to_ndarray()
+    scaled = scaler.reformat(picture, width, height * fields, pixel_format, interpolation=method)
+    pixels: np.ndarray = scaled.to_ndarray()
     if fields == 2:
         pixels = ((pixels[::2].astype(np.uint32) + pixels[1::2] + 1) // 2).astype(pixels.dtype)
     rgb = hdr.to_sdr(pixels[..., :3], transfer, primaries) if is_mapped else pixels[..., :3]
