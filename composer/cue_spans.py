@@ -6,7 +6,6 @@ beat's reach of a grid line starts on it, so that a note on the line belongs to 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from composer.errors import BadInput
@@ -78,11 +77,6 @@ def hit_beats(cues: CueSheet) -> tuple[HitBeat, ...]:
     ordered = sorted(cues.hits, key=lambda hit: (hit.time_s, hit.label))
     placed = (HitBeat(_on_grid(max(cues.tempo_map.beats(hit.time_s), 0.0)), hit) for hit in ordered)
     return tuple(hit for hit in placed if hit.beat < cues.tempo_map.end_beats)
-
-
-def heavy_beats(hits: Sequence[HitBeat]) -> frozenset[int]:
-    """The heavy hits as whole 48ths of a beat, to look notes up by."""
-    return frozenset(round(hit.beat * 48) for hit in hits if hit.is_heavy)
 
 
 def _on_grid(beat: float) -> float:

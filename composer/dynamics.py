@@ -14,6 +14,7 @@ from itertools import pairwise
 import numpy as np
 
 from composer.cue_spans import CueSpan
+from composer.gestures import Interval
 from composer.music import Note
 from composer.timing import TempoMap
 
@@ -23,7 +24,7 @@ SWELL = 7  # CC11 units that a phrase rises and falls
 PHRASE_BARS = 4
 SOFTEST_VELOCITY, LOUDEST_VELOCITY = 34, 112
 MAX_DEVIATION = 16  # velocity units that a note may keep of what its model wrote
-ACCENT = 10  # velocity units on a heavy hit
+CRESCENDO = 0.3  # of the level, into a hit
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,11 @@ class DynamicsCurve:
     swells: np.ndarray
 
     @classmethod
-    def of(cls, spans: Sequence[CueSpan], tempo_map: TempoMap) -> DynamicsCurve:
-        """The curve of a film's sections. Swells and glides are counted in bars, of whatever metre."""
+    def of(
+        cls, spans: Sequence[CueSpan], tempo_map: TempoMap, crescendi: Sequence[Interval] = ()
+    ) -> DynamicsCurve:
+        """The curve of a film's sections, with ``crescendi`` into hits. Swells and glides are counted in bars, of
+        whatever metre."""
         beats = np.arange(0.0, tempo_map.end_beats + 2 * GRID_BEATS, GRID_BEATS)
         starts = tempo_map.bar_starts_beats
         bars = np.interp(beats, starts, np.arange(len(starts)))
@@ -44,8 +48,7 @@ class DynamicsCurve:
         for index, span in enumerate(spans):
             later = spans[index + 1] if index + 1 < len(spans) else None
             inside = beats >= span.start_beats - 1e-9
-            level = span.section.dynamics
-            levels[inside] = level
+            levels[inside] = [span.section.dynamics_at(tempo_map.seconds(beat)) for beat in beats[inside]]
             first, last = np.interp((span.start_beats, span.end_beats), starts, np.arange(len(starts)))
             phrase = (last - first) / max(1, (last - first + 1e-6) // PHRASE_BARS)
             along = (bars[inside] - first) % phrase / phrase
@@ -55,7 +58,12 @@ class DynamicsCurve:
             glide = min(GLIDE_BARS, (last - first) / 2)
             tail = inside & (bars >= last - glide)
             progress = np.clip((bars[tail] - last + glide) / glide, 0, 1)
-            levels[tail] = level + (later.section.dynamics - level) * (1 - np.cos(np.pi * progress)) / 2
+            arrival = later.section.dynamics_at(tempo_map.seconds(later.start_beats))
+            levels[tail] += (arrival - levels[tail]) * (1 - np.cos(np.pi * progress)) / 2
+        for crescendo in crescendi:
+            inside = (beats >= crescendo.start_beats) & (beats <= crescendo.end_beats + 1e-9)
+            length = max(crescendo.end_beats - crescendo.start_beats, GRID_BEATS)
+            levels[inside] += CRESCENDO * (beats[inside] - crescendo.start_beats) / length
         return cls(np.clip(levels, 0, 1), swells)
 
     def level_at(self, beat: float) -> float:
@@ -66,13 +74,13 @@ class DynamicsCurve:
         return float(self.levels[first] + (self.levels[last] - self.levels[first]) * (position - first))
 
 
-def velocity_of(note: Note, mean_velocity: float, level: float, factor: float, accent: bool) -> int:
+def velocity_of(note: Note, mean_velocity: float, level: float, factor: float, accent: int) -> int:
     """The velocity of ``note``: the section's loudness, a layer's ``factor``, and what is left of its own
-    shape.
+    shape; ``accent`` in velocity units.
     """
     base = SOFTEST_VELOCITY + (LOUDEST_VELOCITY - SOFTEST_VELOCITY) * level
     deviation = min(max((note.velocity - mean_velocity) * 0.7, -MAX_DEVIATION), MAX_DEVIATION)
-    return min(max(round(base * factor + deviation + (ACCENT if accent else 0)), 1), 127)
+    return min(max(round(base * factor + deviation) + accent, 1), 127)
 
 
 def stroke_velocity(velocity: int, level: float, factor: float) -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
 
@@ -40,14 +41,15 @@ def compose_melody(
     """
     network = load_checkpoint(checkpoint or Checkpoints.for_cues(cues).melody)
     form = form_of(cues)
+    stretches = stretches_of(form, by_section)
     leaning, film = leaning_of(form, cues), joined([])
-    for wave in in_waves(stretches_of(form, by_section), recalled_bars(form)):
+    for wave in in_waves(stretches, recalled_bars(form)):
         requests = [melody_request(form, harmony, stretch, film, leaning) for stretch in wave]
         streams = [stretch.streams(candidates, seed, STAGE_SEED) for stretch in wave]
         written = write_best(network, requests, SAMPLING, streams, _habits)
         parts = [shifted(notes, stretch.beats.start) for stretch, notes in zip(wave, written, strict=True)]
         film = joined([film, *parts])
-    return lead_sheet(form, harmony, film)
+    return lead_sheet(form, harmony, film, stretches)
 
 
 def melody_request(
@@ -81,9 +83,15 @@ def _habits(request: Request, notes: GridNotes) -> np.ndarray:
     return melody_habits(request.frame, request.chords, notes)
 
 
-def lead_sheet(form: Form, harmony: Harmony, written: GridNotes) -> LeadSheet:
-    """What the network wrote, as sounding notes, one at a time."""
-    return LeadSheet(harmony, _monophonic(form.notes(written)))
+def lead_sheet(
+    form: Form, harmony: Harmony, written: GridNotes, stretches: Sequence[Stretch] | None = None
+) -> LeadSheet:
+    """What the network wrote, as sounding notes, one at a time, none longer than the stretch it begins in."""
+    melody: list[Note] = []
+    for stretch in stretches or [whole(form)]:
+        own = form.notes(shifted(stretch.cut(written), stretch.beats.start))
+        melody += _monophonic(own, float(form.beat_ends[stretch.beats.stop - 1]))
+    return LeadSheet(harmony, tuple(melody))
 
 
 def melody_plan(count: np.ndarray) -> NotePlan:
@@ -102,13 +110,12 @@ def _closing(form: Form, chords: np.ndarray, stretch: Stretch) -> dict[int, np.n
     return bound
 
 
-def _monophonic(notes: tuple[Note, ...]) -> tuple[Note, ...]:
-    """Cut every note where the next begins."""
+def _monophonic(notes: tuple[Note, ...], end_beats: float) -> list[Note]:
+    """Cut every note where the next begins, or at the end."""
     cut = []
     for note, following in zip_longest(notes, notes[1:]):
-        length = note.duration_beats
-        if following is not None:
-            length = min(length, following.onset_beats - note.onset_beats)
+        limit = end_beats if following is None else following.onset_beats
+        length = min(note.duration_beats, limit - note.onset_beats)
         if length > 0:
-            cut.append(Note(note.onset_beats, length, note.pitch, note.velocity))
-    return tuple(cut)
+            cut.append(replace(note, duration_beats=length))
+    return cut

@@ -12,8 +12,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from composer.cue_spans import CueSpan, cue_spans, heavy_beats, hit_beats
+from composer.cue_spans import CueSpan, cue_spans, hit_beats
 from composer.dynamics import DynamicsCurve, expression_points, stroke_velocity, velocity_of
+from composer.gestures import Gestures
 from composer.instruments import INSTRUMENTS
 from composer.music import ROLES, ChordSpan, LeadSheet, Marker, Note, Score, Track
 from composer.section_setting import Part, SectionSetting
@@ -36,13 +37,16 @@ def orchestrate(lead: LeadSheet, accompaniment: tuple[Note, ...], cues: CueSheet
     """
     spans = cue_spans(cues)
     hits = hit_beats(cues)
-    curve = DynamicsCurve.of(spans, cues.tempo_map)
-    accents = heavy_beats(hits)
+    gestures = Gestures.of(spans, hits, cues)
+    curve = DynamicsCurve.of(spans, cues.tempo_map, gestures.swells)
     parts: list[Part] = []
     for index, span in enumerate(spans):
         if not span.section.silent:
-            setting = SectionSetting.of(spans, index, lead, accompaniment, cues, hits)
-            parts += [_loud(part, curve, accents) for part in setting.parts()]
+            setting = SectionSetting.of(spans, index, lead, accompaniment, cues, hits, gestures.struck)
+            stopped = [
+                replace(p, notes=gestures.with_stops(p.notes, cues.tempo_map)) for p in setting.parts()
+            ]
+            parts += [_loud(part, curve, gestures) for part in stopped]
     return Score(
         title=cues.title,
         tempo_map=cues.tempo_map,
@@ -56,8 +60,8 @@ def orchestrate(lead: LeadSheet, accompaniment: tuple[Note, ...], cues: CueSheet
     )
 
 
-def _loud(part: Part, curve: DynamicsCurve, accents: frozenset[int]) -> Part:
-    """The part with velocities that follow the dynamics curve."""
+def _loud(part: Part, curve: DynamicsCurve, gestures: Gestures) -> Part:
+    """The part with velocities that follow the dynamics curve, and accents."""
     if not part.notes:
         return part
     mean = sum(note.velocity for note in part.notes) / len(part.notes)
@@ -67,8 +71,8 @@ def _loud(part: Part, curve: DynamicsCurve, accents: frozenset[int]) -> Part:
         if part.layer.role == "percussion":
             velocity = stroke_velocity(note.velocity, level, part.layer.level)
         else:
-            accent = round(note.onset_beats * 48) in accents
-            velocity = velocity_of(note, mean, level, part.layer.level, accent=accent)
+            accent = gestures.accent_at(note.onset_beats)
+            velocity = velocity_of(note, mean, level, part.layer.level, accent)
         notes.append(replace(note, velocity=velocity))
     return replace(part, notes=tuple(notes))
 

@@ -50,10 +50,9 @@ class PercussionContext:
         """The section's arousal, -1..1."""
         return self.span.section.arousal
 
-    @property
-    def density(self) -> float:
-        """The section's density, 0..1."""
-        return self.span.section.density
+    def density_at(self, beat: float) -> float:
+        """The section's density at a moment, 0..1."""
+        return self.span.section.density_at(self.tempo_map.seconds(beat))
 
     @property
     def rises(self) -> bool:
@@ -153,9 +152,9 @@ def _orchestral(context: PercussionContext) -> list[_Stroke]:
         strokes.append(_Stroke(beat, KICK, 96, 1.0))
         if context.span.section.dynamics >= 0.5:
             strokes.append(_Stroke(beat, CYMBALS, 84, 2.0))
-    marching = context.arousal >= 0.6 and context.density >= 0.5
+    marching = context.arousal >= 0.6 and context.span.section.density >= 0.5
     for number, start, pulse in _bars(context):
-        if context.arousal >= 0.4 and context.density >= 0.4:
+        if context.arousal >= 0.4 and context.density_at(start) >= 0.4:
             strokes.append(_Stroke(start, KICK, 70, 1.0))
         if marching:
             for index, beat in enumerate(pulse.beats):
@@ -185,7 +184,7 @@ def _timpani(context: PercussionContext) -> list[_Stroke]:
     for number, start, pulse in _bars(context):
         if context.arousal >= 0.3 or (context.span.section.dynamics >= 0.6 and number % 2 == 0):
             wanted.append((start, 74, 1.0))
-        if context.arousal >= 0.6 and context.density >= 0.5 and len(pulse.beats) >= 3:
+        if context.arousal >= 0.6 and context.density_at(start) >= 0.5 and len(pulse.beats) >= 3:
             wanted.append((start + pulse.beats[-1], 56, 0.5))
             wanted.append((start + pulse.beats[-1] + pulse.upbeat, 62, 0.5))
     strokes = [
@@ -206,12 +205,12 @@ def _brushes(context: PercussionContext) -> list[_Stroke]:
     for number, start, pulse in _bars(context):
         for index, beat in enumerate(pulse.beats):
             strokes.append(_Stroke(start + beat, RIDE, 66 if beat in pulse.backbeats else 58))
-            if index % 2 == 1 and context.density >= 0.3:
+            if index % 2 == 1 and context.density_at(start) >= 0.3:
                 strokes.append(_Stroke(start + beat + pulse.upbeat, RIDE, 48))
         strokes += [_Stroke(start + beat, PEDAL_HAT, 56) for beat in pulse.backbeats]
         if context.arousal >= 0.2:
             strokes += [_Stroke(start + beat, KICK, 40) for beat in pulse.strong]
-        if context.density >= 0.5:
+        if context.density_at(start) >= 0.5:
             answer = pulse.beats[-1] + pulse.upbeat if number % 2 else pulse.beats[len(pulse.beats) // 2]
             strokes.append(_Stroke(start + answer, SNARE, 40 if number % 4 != 3 else 58))
     strokes = _clipped(context, strokes)
@@ -229,12 +228,12 @@ def _electronic(context: PercussionContext) -> list[_Stroke]:
             _Stroke(start + beat, KICK, 92 if beat == 0 else 84)
             for beat in (pulse.beats if driving else pulse.strong)
         ]
-        if not driving and context.density >= 0.5 and number % 2:
+        if not driving and context.density_at(start) >= 0.5 and number % 2:
             strokes.append(_Stroke(start + pulse.beats[-1] + pulse.upbeat, KICK, 70))
-        if context.density >= 0.35:
+        if context.density_at(start) >= 0.35:
             clap = CLAP if context.arousal >= 0.3 else SIDE_STICK
             strokes += [_Stroke(start + beat, clap, 76) for beat in pulse.backbeats]
-        strokes += _hats(start, pulse, CLOSED_HAT, fine=context.density >= 0.65)
+        strokes += _hats(start, pulse, CLOSED_HAT, fine=context.density_at(start) >= 0.65)
         if number == len(bars) - 1 and number > 0 and context.arousal >= 0.3 and not context.closes:
             strokes += _fill(start, pulse, (HIGH_TOM, HIGH_TOM, MID_TOM, LOW_TOM))
         elif number % 4 == 3:
@@ -254,12 +253,14 @@ def _acoustic(context: PercussionContext) -> list[_Stroke]:
     snare, accent = (SNARE, 82) if dynamics >= 0.35 else (SIDE_STICK, 74)
     cymbal = RIDE if dynamics >= 0.75 else CLOSED_HAT
     for number, start, pulse in bars:
-        filled = number == len(bars) - 1 and number > 0 and context.density >= 0.4 and not context.closes
+        filled = (
+            number == len(bars) - 1 and number > 0 and context.density_at(start) >= 0.4 and not context.closes
+        )
         until = pulse.beats[-1] if filled and len(pulse.beats) > 1 else pulse.length
         strokes += [
             _Stroke(start + beat, KICK, 92 if beat == 0 else 84) for beat in pulse.strong if beat < until
         ]
-        if context.density >= 0.45 and len(pulse.beats) > 1:
+        if context.density_at(start) >= 0.45 and len(pulse.beats) > 1:
             # Into the second strong beat, every other bar into the next bar too.
             pushes = [beat - pulse.unit + pulse.upbeat for beat in pulse.strong[1:]]
             pushes += [pulse.beats[-1] + pulse.upbeat] if number % 2 else []
@@ -270,7 +271,9 @@ def _acoustic(context: PercussionContext) -> list[_Stroke]:
             strokes += [_Stroke(start + beat, snare, accent - 14 * light)] if beat < until else []
         strokes += [
             stroke
-            for stroke in _hats(start, pulse, cymbal, fine=context.density >= 0.8 and pulse.divisions == 2)
+            for stroke in _hats(
+                start, pulse, cymbal, fine=context.density_at(start) >= 0.8 and pulse.divisions == 2
+            )
             if stroke.beat < start + until
         ]
         if filled:
@@ -319,11 +322,11 @@ def _fill(start: float, pulse: Pulse, drums: Sequence[int]) -> list[_Stroke]:
 def _hand(context: PercussionContext) -> list[_Stroke]:
     strokes: list[_Stroke] = []
     for number, start, pulse in _bars(context):
-        fine = 2 if context.density >= 0.75 else 1
+        fine = 2 if context.density_at(start) >= 0.75 else 1
         group = 2 if fine == 2 else pulse.divisions
         for index, beat in enumerate(pulse.steps(fine)):
             strokes.append(_Stroke(start + beat, SHAKER, 56 if index % group == 0 else 42))
-        if context.density >= 0.45:
+        if context.density_at(start) >= 0.45:
             strokes += [_Stroke(start + beat, TAMBOURINE, 52) for beat in pulse.backbeats]
         if context.arousal >= 0.1:
             strokes.append(_Stroke(start, LOW_CONGA, 70))
@@ -331,7 +334,7 @@ def _hand(context: PercussionContext) -> list[_Stroke]:
             if number % 2:
                 strokes.append(_Stroke(start + pulse.beats[-1] + pulse.upbeat, OPEN_CONGA, 54))
     strokes = _clipped(context, strokes)
-    if context.closes and context.density >= 0.45:
+    if context.closes and context.span.section.density >= 0.45:
         strokes.append(_Stroke(context.end_beats, TAMBOURINE, 58))
     return strokes
 
@@ -339,7 +342,7 @@ def _hand(context: PercussionContext) -> list[_Stroke]:
 def _heartbeat(context: PercussionContext) -> list[_Stroke]:
     strokes = [_Stroke(beat, KICK, 90, 1.0) for beat in context.heavy_hits()]
     for number, start, pulse in _bars(context):
-        if number % 2 == 0 or context.density >= 0.5:
+        if number % 2 == 0 or context.density_at(start) >= 0.5:
             strokes.append(_Stroke(start, KICK, 66))
             strokes.append(_Stroke(start + pulse.unit * (0.75 if pulse.divisions == 2 else 2 / 3), KICK, 50))
     strokes = _clipped(context, strokes)

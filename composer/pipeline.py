@@ -68,7 +68,8 @@ def compose(
     ``picture`` lets the chords listen to colour and meaning bar by bar; without it the cue sheet's moods decide. Each
     stage's work is the best of ``candidates`` (`composer.habits`). ``by_section``: each section is written by itself,
     so that an edit of one leaves the others as they are (`composer.stretches`). ``on_stage`` is called with each name
-    of `STAGES` as it starts. The score ends with the picture, and the same arguments give the same score. Raises NotInstalled where a checkpoint is missing, ValueError for fewer than one candidate.
+    of `STAGES` as it starts. The score ends with the picture, and the same arguments give the same score. Raises
+    NotInstalled where a checkpoint is missing, ValueError for fewer than one candidate.
     """
     if candidates < 1:
         raise ValueError(f"{candidates} candidates; one or more")

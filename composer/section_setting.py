@@ -59,7 +59,7 @@ class SectionSetting:
     accompaniment: tuple[Note, ...]
     windows: tuple[Window, ...]
     key: Key
-    final_beats: float | None  # start of the closing chord, in the last section of the film
+    final_beats: float | None  # start of the closing chord, in a section after which the music is over
     percussion: PercussionContext
 
     @classmethod
@@ -71,11 +71,13 @@ class SectionSetting:
         accompaniment: Sequence[Note],
         cues: CueSheet,
         hits: tuple[HitBeat, ...],
+        struck: Sequence[float] = (),
     ) -> SectionSetting:
+        """The setting of section ``index``, with harmony ``struck`` anew at some beats."""
         span, following = spans[index], spans[index + 1] if index + 1 < len(spans) else None
-        windows = make_windows(lead.harmony.chords, cues.tempo_map, span.start_beats, span.end_beats)
+        windows = make_windows(lead.harmony.chords, cues.tempo_map, span.start_beats, span.end_beats, struck)
         final = None
-        if following is None:
+        if following is None or following.section.silent:
             if windows[-1].end_beats - windows[-1].start_beats < MIN_FINAL_BEATS and len(windows) > 1:
                 windows = (*windows[:-2], replace(windows[-2], end_beats=windows[-1].end_beats))
             final = windows[-1].start_beats
@@ -85,8 +87,8 @@ class SectionSetting:
         )
         return cls(
             span=span,
-            melody=_inside(_in_register(lead.melody, span.palette), span, limit),
-            accompaniment=_inside(accompaniment, span, span.end_beats),
+            melody=_in_register(_inside(lead.melody, span, limit), span.palette),
+            accompaniment=_struck(_inside(accompaniment, span, span.end_beats), windows),
             windows=windows,
             key=Key.parse(span.section.key),
             final_beats=final,
@@ -154,7 +156,7 @@ class SectionSetting:
         inner = sorted((*texture.held, *texture.moving, *texture.bass), key=lambda note: note.onset_beats)
         for window in merge_windows(self.windows):
             inside = notes_between(inner, window.start_beats, window.end_beats)
-            if inner and not inside:
+            if inner and not inside and not window.struck:
                 continue
             chord = window.chord
             classes = weighty_pitch_classes(inside) if chord is None else tuple(chord.pitch_classes)
@@ -302,8 +304,22 @@ def _inside(notes: Sequence[Note], span: CueSpan, limit_beats: float) -> tuple[N
     return tuple(cut)
 
 
-def _in_register(melody: Sequence[Note], palette: Palette) -> Sequence[Note]:
-    """The whole film's melody moved by an octave where it lies far from the leading instrument's middle."""
+def _struck(accompaniment: tuple[Note, ...], windows: Sequence[Window]) -> tuple[Note, ...]:
+    """The accompaniment with a chord in every struck window that none of its notes opens."""
+    added: list[Note] = []
+    for window in windows:
+        if window.struck and window.chord is not None:
+            opening = notes_between(
+                accompaniment, window.start_beats - _EPS, window.start_beats + MIN_NOTE_BEATS
+            )
+            if not opening:
+                bass = nearest_pitch(window.chord.root, 43, 33, 52)
+                added += [_held(window, pitch) for pitch in (bass, *voice(window.chord.pitch_classes, ()))]
+    return tuple(sorted((*accompaniment, *added), key=lambda note: (note.onset_beats, note.pitch)))
+
+
+def _in_register(melody: tuple[Note, ...], palette: Palette) -> tuple[Note, ...]:
+    """A section's melody moved by an octave where it lies far from the leading instrument's middle."""
     if not melody:
         return melody
     leader = next(layer for layer in palette.layers if layer.role == "melody")
@@ -312,9 +328,9 @@ def _in_register(melody: Sequence[Note], palette: Palette) -> Sequence[Note]:
     shift = min(distances, key=lambda shift: (distances[shift], abs(shift)))
     if distances[0] - distances[shift] < REGISTER_GAIN:
         return melody
-    return [
+    return tuple(
         replace(note, pitch=note.pitch + shift) if 0 <= note.pitch + shift <= 127 else note for note in melody
-    ]
+    )
 
 
 def _until(notes: Sequence[Note], end_beats: float) -> list[Note]:

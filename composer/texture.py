@@ -29,13 +29,14 @@ _EPS = 1e-6
 @dataclass(frozen=True, slots=True)
 class Window:
     """A stretch of one chord (None: no chord) from ``start_beats`` to ``end_beats``; ``pulse_beats`` is its bar's
-    pulse in quarter notes.
+    pulse in quarter notes; ``struck``: the harmony strikes anew at its start whatever was before.
     """
 
     start_beats: float
     end_beats: float
     chord: Chord | None
     pulse_beats: float = 1.0
+    struck: bool = False
 
 
 @dataclass(frozen=True)
@@ -48,10 +49,15 @@ class Texture:
 
 
 def make_windows(
-    chords: Sequence[ChordSpan], tempo_map: TempoMap, start_beats: float, end_beats: float
+    chords: Sequence[ChordSpan],
+    tempo_map: TempoMap,
+    start_beats: float,
+    end_beats: float,
+    struck: Sequence[float] = (),
 ) -> tuple[Window, ...]:
-    """Windows that fill ``start_beats``-``end_beats``, cut at chord changes and bar lines."""
-    edges = {start_beats, end_beats}
+    """Windows that fill ``start_beats``-``end_beats``, cut at chord changes, bar lines and where harmony is
+    ``struck``."""
+    edges = {start_beats, end_beats, *(beat for beat in struck if start_beats < beat < end_beats)}
     edges |= {float(beat) for beat in tempo_map.bar_starts_beats if start_beats < beat < end_beats}
     edges |= {span.onset_beats for span in chords if start_beats < span.onset_beats < end_beats}
     kept: list[float] = []
@@ -68,7 +74,8 @@ def make_windows(
         index = bisect.bisect_right(onsets, first + MIN_WINDOW_BEATS) - 1
         sounding = index >= 0 and chords[index].onset_beats + chords[index].duration_beats > first + _EPS
         pulse = tempo_map.bars[tempo_map.bar_at(first + MIN_WINDOW_BEATS)].pulse_beats
-        windows.append(Window(first, last, chords[index].chord if sounding else None, pulse))
+        anew = any(abs(beat - first) < MIN_WINDOW_BEATS for beat in struck)
+        windows.append(Window(first, last, chords[index].chord if sounding else None, pulse, anew))
     return tuple(windows)
 
 
@@ -79,6 +86,7 @@ def merge_windows(windows: Sequence[Window]) -> tuple[Window, ...]:
         last = merged[-1] if merged else None
         if (
             last is not None
+            and not window.struck
             and last.chord == window.chord
             and window.end_beats - last.start_beats <= MAX_PAD_PULSES * last.pulse_beats
         ):
