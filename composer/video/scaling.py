@@ -1,9 +1,10 @@
 """Decoded pictures as small upright SDR RGB arrays.
 
-Convention: scaled once, in FFmpeg, then turned and mirrored as the display matrix asks; the two fields of an
-interlaced picture are averaged; pictures are as wide as their sample aspect ratio makes them; transparent ones are
-laid over black. Matrix and range of the colours are those the picture names. Where it names no matrix, a picture of
-high definition is taken for BT.709 and a smaller one for BT.601, as players do. HDR: see `composer.video.hdr`.
+Convention: scaled once, in FFmpeg (or from the planes where `composer.video.planes` can), then turned and mirrored as
+the display matrix asks; the two fields of an interlaced picture are averaged; pictures are as wide as their sample
+aspect ratio makes them; transparent ones are laid over black. Matrix and range of the colours are those the picture
+names. Where it names no matrix, a picture of high definition is taken for BT.709 and a smaller one for BT.601, as
+players do. HDR: see `composer.video.hdr`.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ import av
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
-from composer.video import hdr
+from composer.video import hdr, planes
 
 SIDE_PX = 160  # long side of the pictures handed out
 MIN_SIDE_PX = 16  # shorter sides are stretched to it: optical flow needs so many
 DETAIL_SIDE_PX = 256  # short side of the larger pictures, for the semantic network (which takes 224 and more)
+SMALL_METHOD = "BILINEAR"  # of FFmpeg; its fast one shifts the picture by half a pixel
+DETAIL_METHOD = "BICUBIC"
 HD_WIDTH_PX, HD_HEIGHT_PX = 1280, 577  # either makes a picture one of high definition
 MAX_PIXEL_ASPECT = 10.0  # a sample aspect ratio beyond it, or below its inverse, says nothing
 
@@ -51,7 +54,7 @@ class Scaler:
         scale = min(1.0, self._side_px / max(self.shown_width, self.shown_height))
         width = max(MIN_SIDE_PX, round(self.shown_width * scale))
         height = max(MIN_SIDE_PX, round(self.shown_height * scale))
-        return _upright(_scaled(self._small, picture, width, height, turns, "FAST_BILINEAR"), turns, mirrored)
+        return _upright(_scaled(self._small, picture, width, height, turns, SMALL_METHOD), turns, mirrored)
 
     def detail(self, picture: av.VideoFrame) -> np.ndarray:
         """(height, width, 3) uint8, short side ``DETAIL_SIDE_PX`` or as large as the picture is."""
@@ -59,7 +62,7 @@ class Scaler:
         sides = self._shown_sides(picture, turns)
         scale = min(1.0, DETAIL_SIDE_PX / min(sides))
         width, height = (max(1, round(side * scale)) for side in sides)
-        return _upright(_scaled(self._detail, picture, width, height, turns, "BICUBIC"), turns, mirrored)
+        return _upright(_scaled(self._detail, picture, width, height, turns, DETAIL_METHOD), turns, mirrored)
 
     def _shown_sides(self, picture: av.VideoFrame, turns: int) -> tuple[int, int]:
         """Width and height in square pixels, upright."""
@@ -89,9 +92,13 @@ def _scaled(
     """
     if turns % 2:
         width, height = height, width
-    picture.colorspace = _matrix(picture)
+    matrix = _matrix(picture)
+    picture.colorspace = matrix
     transfer, primaries = picture.color_trc, picture.color_primaries
     is_mapped = hdr.needs_mapping(transfer, primaries)
+    is_whole = not (is_mapped or picture.interlaced_frame)
+    if method == SMALL_METHOD and is_whole and planes.is_plain(picture, matrix):
+        return planes.small_rgb(picture, width, height, matrix)
     transparent = picture.format.name == "pal8" or any(part.is_alpha for part in picture.format.components)
     pixel_format = (
         ("rgba64le" if transparent else "rgb48le") if is_mapped else "rgba" if transparent else "rgb24"

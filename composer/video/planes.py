@@ -1,0 +1,68 @@
+"""Small RGB pictures straight from the planes of the common 8-bit formats: what `scaling` does through FFmpeg, cheaper.
+
+Only the few source rows and columns that lie around each new pixel are read (bilinear, as FFmpeg's fast one), so a
+large picture costs little more than a small one; chroma is scaled to half the sides and widened again; one matrix
+makes RGB of it (ITU-T H.273).
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import av
+import cv2
+import numpy as np
+
+PLAIN_FORMATS = ("yuv420p", "yuvj420p", "nv12")  # 8 bits, chroma of half the sides
+FULL_RANGE = 2  # AVCOL_RANGE_JPEG
+# Matrix coefficients of H.273 -> share of red and of blue in luma.
+LUMA_SHARES = {
+    1: (0.2126, 0.0722),
+    4: (0.30, 0.11),
+    5: (0.299, 0.114),
+    6: (0.299, 0.114),
+    7: (0.212, 0.087),
+    9: (0.2627, 0.0593),
+}
+
+
+def is_plain(picture: av.VideoFrame, matrix: int) -> bool:
+    """Whether `small_rgb` can read it: format, matrix and planes that lie in memory the usual way."""
+    return (
+        matrix in LUMA_SHARES
+        and picture.format.name in PLAIN_FORMATS
+        and all(plane.line_size >= plane.width for plane in picture.planes)
+    )
+
+
+def small_rgb(picture: av.VideoFrame, width: int, height: int, matrix: int) -> np.ndarray:
+    """(height, width, 3) uint8 RGB of a picture that `is_plain`. ``matrix``: number of H.273, of `LUMA_SHARES`."""
+    size, half = (width, height), ((width + 1) // 2, (height + 1) // 2)
+    luma, *chroma = picture.planes
+    channels = 3 - len(chroma)  # of a chroma plane: NV12 has one with U and V by turns
+    small = [cv2.resize(_pixels(luma, 1), size)]
+    small += [cv2.resize(cv2.resize(_pixels(plane, channels), half), size) for plane in chroma]
+    full_range = picture.color_range == FULL_RANGE or picture.format.name == "yuvj420p"
+    return cv2.transform(cv2.merge(small), _to_rgb(matrix, full_range))
+
+
+def _pixels(plane: av.video.plane.VideoPlane, channels: int) -> np.ndarray:
+    """What is stored of one plane, (rows, columns, channels), without the padding; no copy."""
+    stored = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
+    return stored[:, : plane.width * channels].reshape(plane.height, plane.width, channels)
+
+
+@cache
+def _to_rgb(matrix: int, full_range: bool) -> np.ndarray:
+    """(3, 4): what turns (Y, U, V, 1), each 0-255, into RGB 0-255."""
+    red, blue = LUMA_SHARES[matrix]
+    green = 1.0 - red - blue
+    luma_gain, chroma_gain, black = (1.0, 1.0, 0.0) if full_range else (255 / 219, 255 / 224, 16.0)
+    linear = np.array(
+        [
+            [1.0, 0.0, 2.0 - 2.0 * red],
+            [1.0, -(2.0 - 2.0 * blue) * blue / green, -(2.0 - 2.0 * red) * red / green],
+            [1.0, 2.0 - 2.0 * blue, 0.0],
+        ]
+    ) * [luma_gain, chroma_gain, chroma_gain]
+    return np.column_stack([linear, linear @ [-black, -128.0, -128.0]]).astype(np.float32)
