@@ -145,13 +145,15 @@ def rgb_difference_at(features: VideoFeatures, times_s: np.ndarray) -> np.ndarra
     return np.interp(times_s, features.motion_times_s[kept], smooth(values.astype(np.float64), 5))
 
 
-def shot_length_at(features: VideoFeatures, times_s: np.ndarray) -> np.ndarray:
+def shot_length_at(
+    features: VideoFeatures, times_s: np.ndarray, window_s: float = CUT_WINDOW_S
+) -> np.ndarray:
     """The mean shot length (T,) in s around ``times_s``: a window's length by the number of its cuts and
     one.
     """
     cuts = np.sort(features.cut_times_s)
-    low = np.maximum(times_s - CUT_WINDOW_S / 2, 0.0)
-    high = np.minimum(times_s + CUT_WINDOW_S / 2, features.duration_s)
+    low = np.maximum(times_s - window_s / 2, 0.0)
+    high = np.minimum(times_s + window_s / 2, features.duration_s)
     count = np.searchsorted(cuts, high) - np.searchsorted(cuts, low)
     return np.maximum(high - low, 0.1) / (count + 1)
 

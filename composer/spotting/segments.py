@@ -1,10 +1,18 @@
-"""Where a film changes, and which of its stretches resemble each other.
+"""Where a film changes: sections at changes of meaning, light, movement and pace, with hysteresis.
 
-Novelty at a moment is the distance between what is seen in the seconds before it and in the seconds after it
-(the idea of Foote's checkerboard kernel, ICME 2000), per feature, on scales on which 1 is a clear change.
-Boundaries are its peaks, moved to a cut where one is near, never closer than a least length: a fast edit is
-one section, not many. Sections that look alike get the same theme (A, B, ...), so that a place gets its
-music back.
+A change at a moment is the distance between what is seen on average before it and after it, over windows of several
+lengths (moving sums on scales from fine to coarse: Messer et al., Annals of Applied Statistics 8, 2014; Foote's
+checkerboard novelty, ICME 2000, is its nearest relative in music). It makes a boundary where it stands out of what the
+shots of both windows vary in themselves: a fast edit is one section, not many. A fine scale is asked first and knows
+the place best; a coarse one finds what changes slowly, as a sunset does.
+
+Hysteresis: the new state must last. Where the picture returns to what it left within `RETURN_S`, there was no change
+(an insert, a conversation in shot and reverse shot: the overlapping links of Hanjalic, Lagendijk & Biemond, IEEE
+Trans. Circuits and Systems for Video Technology 9, 1999); where two neighbours look the same as a whole, they are one
+section. Boundaries move to a cut where one is near and are never closer than `MIN_SECTION_S`. All lengths are those of
+a film of a minute and grow with the cube root of its length, up to five-fold: a feature film is told in minutes.
+
+A fade through black is how an editor ends a chapter: a lone one is a boundary in its middle, whatever follows.
 """
 
 from __future__ import annotations
@@ -15,34 +23,38 @@ from itertools import pairwise
 
 import numpy as np
 
-from composer.spotting.affect import AffectCurve, shot_length_at
+from composer.spotting.affect import AffectCurve, distance_to_nearest, shot_length_at
+from composer.spotting.recurrence import themes
+from composer.spotting.seen import Seen, look_over, nearest
+from composer.spotting.silences import Silence
 from composer.video.features import VideoFeatures
 
 STEP_S = 0.5
-WINDOW_S = 5.0  # seen before and after a moment
-MIN_SECTION_S = 7.0
 SHORT_FILM_S = 10.0  # up to here a film is one section
-SNAP_S = 1.5  # a boundary moves this far to a cut
 MAX_SECTIONS = 200
-POOLED_BINS = 8  # of each axis of the colour histograms
 
-# A change of this size in a feature counts 1.
-COLOUR_SCALE = 0.55  # Hellinger distance
-LIGHT_SCALE = 0.25  # brightness, saturation; half of it for warmth
-MOTION_SCALE = 0.35  # of V-MusProd's range
-PACE_SCALE = 1.5  # doublings of shot length
-MEANING_SCALE = 0.35  # cosine distance of CLIP embeddings
+# Of a film of REACH_FILM_S; multiplied by the film's reach.
+REACH_FILM_S, MAX_REACH = 60.0, 5.0
+WINDOW_S = 5.0  # seen before and after a moment, on the finest scale
+MIN_SECTION_S = 7.0
+RETURN_S = 10.0  # a state that gives way to the one before it within this was none
 
-THRESHOLD = 0.9  # novelty of a boundary
+SCALES = (1, 2, 4)  # of the window
+COARSE_APART = 0.75  # of a coarse window: a boundary found on a finer scale speaks for what lies closer
+CHANGE = 0.9  # that counts as one, where nothing varies within the finest windows
+VARIATION = 3.5  # how far a change must stand out of what the shots vary: of their variance over the shots of a window
+MIN_SHOT_S, MAX_SHOT_S = 0.5, 3.0  # a shot is one look at a place for so long
 CUT_BONUS = 0.25  # for a boundary on a cut
+SNAP, MAX_SNAP_S = 0.3, 4.0  # of the window: a boundary moves this far to a cut
 SAME_NEIGHBOUR = 0.6  # neighbours closer than this are one section
-SAME_THEME = 0.62  # sections closer than this share a theme
+RETURN_SHARE = 0.5  # of a change: nearer than this to what was before, the picture has returned
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A stretch of film: times in s, its theme's letter, how new it was at its start, and what changed most
-    there.
+    """A stretch of film: times in s, its theme's letter, how new it was at its start, and what changed most there.
+
+    ``silence``: why it has no music; empty where it has.
     """
 
     start_s: float
@@ -50,43 +62,51 @@ class Segment:
     theme: str
     novelty: float
     reason: str
+    silence: str = ""
+
+    @classmethod
+    def whole(cls, duration_s: float) -> Segment:
+        """A film of one segment."""
+        return cls(0.0, duration_s, "A", 0.0, "the whole film")
 
 
-@dataclass(frozen=True)
-class _Feature:
-    """A feature over the grid: values (T, D); ``scale``: the distance that counts 1; ``cosine``: kind of
-    distance.
-    """
+@dataclass(frozen=True, slots=True)
+class _Boundary:
+    """``firm``: stands whatever is seen on both sides."""
 
-    name: str
-    values: np.ndarray
-    scale: float
-    cosine: bool = False
-
-    def distance(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
-        """Scaled distance between mean values (..., D)."""
-        if self.cosine:
-            norm = np.linalg.norm(one, axis=-1) * np.linalg.norm(other, axis=-1)
-            return (1 - (one * other).sum(axis=-1) / np.maximum(norm, 1e-9)) / self.scale
-        return np.linalg.norm(one - other, axis=-1) / self.scale
+    time_s: float
+    novelty: float
+    reason: str
+    firm: bool = False
 
 
-def segment_film(features: VideoFeatures, curve: AffectCurve) -> tuple[Segment, ...]:
-    """The film as segments without gaps from 0 to its end."""
-    duration_s = features.duration_s
-    seen = _features(features, curve)
-    bounds, reasons, news = [0.0], ["start of the film"], [0.0]
-    if duration_s > SHORT_FILM_S:
-        for time_s, novelty, reason in _real(_boundaries(features, curve, seen), seen, curve, duration_s):
-            bounds.append(time_s)
-            news.append(novelty)
-            reasons.append(reason)
-    means = [
-        _means(seen, curve.times_s, a, b) for a, b in zip(bounds, [*bounds[1:], duration_s], strict=True)
-    ]
-    themes = _themes(seen, means)
-    ends = [*bounds[1:], duration_s]
-    return tuple(Segment(*values) for values in zip(bounds, ends, themes, news, reasons, strict=True))
+def segment_film(
+    features: VideoFeatures, curve: AffectCurve, silences: Sequence[Silence] = ()
+) -> tuple[Segment, ...]:
+    """The film as segments without gaps from 0 to its end; ``silences`` (in order, apart) are segments of their own."""
+    seen = look_over(features, curve, WINDOW_S * film_reach(features.duration_s))
+    edges = {0.0: _Boundary(0.0, 0.0, "start of the film", firm=True)}
+    for silence in silences:
+        edges[silence.start_s] = _Boundary(silence.start_s, 0.0, "the music stops here", firm=True)
+        edges[silence.end_s] = _Boundary(silence.end_s, 0.0, "the music starts again", firm=True)
+    edges.pop(features.duration_s, None)
+    if features.duration_s > SHORT_FILM_S:
+        for boundary in _real(_boundaries(features, seen, silences), seen, [*edges, features.duration_s]):
+            edges[boundary.time_s] = boundary
+    ordered = [edges[time_s] for time_s in sorted(edges)]
+    spans = list(pairwise([*(boundary.time_s for boundary in ordered), features.duration_s]))
+    why = {silence.start_s: silence.reason for silence in silences}
+    music = [span for span in spans if span[0] not in why]
+    letters = dict(zip(music, map(theme_letter, themes(features, music)), strict=True))
+    return tuple(
+        Segment(*span, letters.get(span, ""), boundary.novelty, boundary.reason, why.get(span[0], ""))
+        for span, boundary in zip(spans, ordered, strict=True)
+    )
+
+
+def film_reach(duration_s: float) -> float:
+    """By how much the lengths of this module grow for a film: 1 up to a minute, 5 from two hours on."""
+    return float(np.clip(np.cbrt(duration_s / REACH_FILM_S), 1.0, MAX_REACH))
 
 
 def theme_letter(index: int) -> str:
@@ -101,154 +121,157 @@ def theme_letter(index: int) -> str:
 
 def section_labels(themes: Sequence[str]) -> list[str]:
     """A, B, A', ...: the theme, with a prime for every time it has been heard (a number from the fourth
-    on).
+    on); a section without a theme is called silence.
     """
     heard: dict[str, int] = {}
     labels = []
     for theme in themes:
         times = heard.get(theme, 0)
-        labels.append(theme + ("'" * times if times < 3 else str(times + 1)))
+        primes = "'" * times if times < 3 else str(times + 1)
+        labels.append(theme + primes if theme else "silence")
         heard[theme] = times + 1
     return labels
 
 
-def _features(features: VideoFeatures, curve: AffectCurve) -> list[_Feature]:
-    grid_s = curve.times_s
-    seen = [
-        _Feature("motion", curve.motion[:, None], MOTION_SCALE),
-        _Feature("cutting pace", np.log2(shot_length_at(features, grid_s))[:, None], PACE_SCALE),
-    ]
-    if features.color_times_s.size:
-        nearest = np.clip(np.searchsorted(features.color_times_s, grid_s), 0, features.color_times_s.size - 1)
-        light = np.stack([features.brightness, features.saturation, features.warmth / 2], axis=1)
-        seen.append(_Feature("light and colour", light[nearest], LIGHT_SCALE))
-        if features.color_histograms.size:
-            pooled = _pooled(features.color_histograms)
-            seen.append(_Feature("palette", pooled[nearest], COLOUR_SCALE))
-    if features.semantic_times_s.size and features.semantic_tokens.size:
-        last = features.semantic_times_s.size - 1
-        nearest = np.clip(np.searchsorted(features.semantic_times_s, grid_s), 0, last)
-        seen.append(_Feature("meaning", features.semantic_tokens[nearest], MEANING_SCALE, cosine=True))
-    return seen
+def _boundaries(features: VideoFeatures, seen: Seen, silences: Sequence[Silence]) -> list[_Boundary]:
+    """Boundaries in order of time: lone fades, then what stands out on one scale after the other."""
+    duration_s = features.duration_s
+    reach = film_reach(duration_s)
+    least_s = MIN_SECTION_S * reach
+    taken_s = [0.0, duration_s, *(time_s for s in silences for time_s in (s.start_s, s.end_s))]
+    chosen: list[_Boundary] = []
+    for time_s in _lone_fades(features, RETURN_S * reach):
+        if bool(_free(np.array([time_s]), taken_s, least_s, silences)[0]):
+            chosen.append(_Boundary(time_s, 1.0, "a fade through black", firm=True))
+            taken_s.append(time_s)
+    for scale in SCALES:
+        window_s = scale * WINDOW_S * reach
+        apart_s = max(least_s, COARSE_APART * window_s if scale > 1 else 0.0)
+        candidates = _Candidates.of(features, seen, window_s, reach)
+        score = np.where(_free(candidates.times_s, taken_s, apart_s, silences), candidates.score, 0.0)
+        while len(chosen) < MAX_SECTIONS and score.max(initial=0.0) >= 1.0:
+            index = int(np.argmax(score))
+            time_s = float(candidates.times_s[index])
+            if _returns(seen, time_s, reach):
+                score[index] = 0.0
+                continue
+            chosen.append(_Boundary(time_s, float(score[index]), candidates.why(index)))
+            taken_s.append(time_s)
+            score[np.abs(candidates.times_s - time_s) < apart_s] = 0.0
+    return sorted(chosen, key=lambda boundary: boundary.time_s)
 
 
-def _pooled(histograms: np.ndarray) -> np.ndarray:
-    """Colour histograms (T, 3, h, h) as square roots of coarse ones (T, D) of unit length (Hellinger)."""
-    count, planes, height, width = histograms.shape
-    bins = next(n for n in (POOLED_BINS, 4, 2, 1) if height % n == 0 and width % n == 0)
-    pooled = np.empty((count, planes * bins * bins), dtype=np.float32)
-    for start in range(0, count, 256):
-        block = histograms[start : start + 256]
-        coarse = block.reshape(-1, planes, bins, height // bins, bins, width // bins).sum(axis=(3, 5))
-        pooled[start : start + 256] = coarse.reshape(-1, planes * bins * bins)
-    return np.sqrt(np.maximum(pooled, 0) / np.maximum(pooled.sum(axis=1, keepdims=True), 1e-9))
+def _free(
+    times_s: np.ndarray, taken_s: Sequence[float], apart_s: float, silences: Sequence[Silence]
+) -> np.ndarray:
+    """Which of ``times_s`` (T,) lie ``apart_s`` from all that are taken, and in no silence: (T,) bool."""
+    free = distance_to_nearest(times_s, np.sort(taken_s)) >= apart_s
+    for silence in silences:
+        free &= (times_s < silence.start_s) | (times_s > silence.end_s)
+    return free
 
 
-def _boundaries(
-    features: VideoFeatures, curve: AffectCurve, seen: Sequence[_Feature]
-) -> list[tuple[float, float, str]]:
-    """Boundaries in order: time (s), novelty, what changed."""
-    duration_s, grid_s = features.duration_s, curve.times_s
-    step_s = float(grid_s[1] - grid_s[0])
-    width = max(round(WINDOW_S / step_s), 1)
-    cuts = np.sort(features.cut_times_s)
-    places = np.arange(1, grid_s.size)  # a boundary between samples i - 1 and i
-    places_s = places * step_s
-    by_feature = np.stack([_novelty(feature, places, width) for feature in seen])
-    novelty = np.sqrt((by_feature**2).sum(axis=0))
-
-    candidates_s, score, place = places_s, novelty, places - 1
-    if cuts.size:
-        near = np.clip(np.searchsorted(cuts, places_s), 0, cuts.size - 1)
-        before = np.maximum(near - 1, 0)
-        near = np.where(np.abs(cuts[near] - places_s) <= np.abs(cuts[before] - places_s), near, before)
-        offset_s = np.abs(cuts[near] - places_s)
-        snapped = offset_s <= SNAP_S
-        candidates_s = np.where(snapped, cuts[near], places_s)
-        score = novelty + np.where(snapped, CUT_BONUS * (1 - offset_s / SNAP_S), 0.0)
-    chosen: list[tuple[float, float, str]] = []
-    for index in np.argsort(-score, kind="stable"):
-        if score[index] < THRESHOLD or len(chosen) >= MAX_SECTIONS - 1:
-            break
-        time_s = float(candidates_s[index])
-        taken = [0.0, duration_s, *(entry[0] for entry in chosen)]
-        if min(abs(time_s - other) for other in taken) >= MIN_SECTION_S:
-            share = by_feature[:, place[index]]
-            order = np.argsort(-share)[:2]
-            what = " and ".join(f"{seen[k].name} (change {share[k]:.1f})" for k in order if share[k] > 0.3)
-            on_cut = cuts.size > 0 and bool(np.any(cuts == time_s))
-            where = ", at a cut" if on_cut else ""
-            chosen.append((time_s, float(score[index]), (what or "several small changes") + where))
-    return sorted(chosen)
-
-
-def _real(
-    boundaries: Sequence[tuple[float, float, str]],
-    seen: Sequence[_Feature],
-    curve: AffectCurve,
-    duration_s: float,
-) -> list[tuple[float, float, str]]:
-    """The boundaries without those whose two sides, as a whole, look the same; the least is dropped first."""
-    kept = list(boundaries)
-    while kept:
-        edges = [0.0, *(entry[0] for entry in kept), duration_s]
-        means = [_means(seen, curve.times_s, a, b) for a, b in pairwise(edges)]
-        apart = [
-            sum(float(f.distance(x, y)) ** 2 for f, x, y in zip(seen, one, other, strict=True)) ** 0.5
-            for one, other in pairwise(means)
-        ]
-        least = int(np.argmin(apart))
-        if apart[least] >= SAME_NEIGHBOUR:
-            break
-        del kept[least]
-    return kept
-
-
-def _novelty(feature: _Feature, places: np.ndarray, width: int) -> np.ndarray:
-    """Scaled distance (places,) between before and after, less where both sides vary much in themselves.
-
-    Two shots in alternation differ at every cut, but nothing new comes: the spread within the windows tells.
+@dataclass(frozen=True)
+class _Candidates:
+    """Moments that may be boundaries on one scale, (P,) each: time, score (1 makes a boundary), whether on a cut; and
+    the change of each feature (features, P).
     """
-    before, after = _around(feature.values, places, width)
-    square = (feature.values.astype(np.float64) ** 2).sum(axis=1, keepdims=True)
-    square_before, square_after = _around(square, places, width)
-    spread = square_before[:, 0] - (before**2).sum(axis=1) + square_after[:, 0] - (after**2).sum(axis=1)
-    scale = feature.scale if not feature.cosine else np.sqrt(2 * feature.scale)  # |a - b|^2 = 2 (1 - cos)
-    return feature.distance(before, after) / np.sqrt(1 + np.maximum(spread, 0) / 2 / scale**2)
+
+    times_s: np.ndarray
+    score: np.ndarray
+    on_cut: np.ndarray
+    changes: np.ndarray
+    names: tuple[str, ...]
+
+    @classmethod
+    def of(cls, features: VideoFeatures, seen: Seen, window_s: float, reach: float) -> _Candidates:
+        """Every place between two samples of the grid, moved to the nearest cut where one is near."""
+        step_s = seen.step_s
+        places = np.arange(1, seen.times_s.size)
+        times_s = places * step_s
+        width = max(round(window_s / step_s), 1)
+        before, after, within = _around(seen, places, width)
+        squares = np.stack([((after - before)[:, part] ** 2).sum(axis=1) for _, part in seen.parts])
+        before_s, after_s = (
+            np.minimum(side, width) * step_s for side in (places, seen.times_s.size - places)
+        )
+        overlap_s = before_s * after_s / (before_s + after_s)
+        shot_s = shot_length_at(features, times_s)
+        shots = np.maximum(window_s / shot_s, 1.5)
+        # Few shots vary more than they show.
+        within *= shots / (shots - 1) * np.clip(shot_s, MIN_SHOT_S, MAX_SHOT_S)
+        need = CHANGE**2 * WINDOW_S / 2 * reach + VARIATION * within
+        score = np.sqrt(squares.sum(axis=0) * overlap_s / need)
+        on_cut = np.zeros(places.size, dtype=bool)
+        cuts_s = np.sort(features.cut_times_s)
+        if cuts_s.size:
+            cut_s = cuts_s[nearest(cuts_s, times_s)]
+            snap_s = min(SNAP * window_s, MAX_SNAP_S)
+            offset_s = np.abs(cut_s - times_s)
+            on_cut = offset_s <= snap_s
+            score = score + np.where(on_cut, CUT_BONUS * (1 - offset_s / snap_s), 0.0)
+            times_s = np.where(on_cut, cut_s, times_s)
+        names = tuple(name for name, _ in seen.parts)
+        return cls(times_s, score, on_cut, np.sqrt(squares), names)
+
+    def why(self, index: int) -> str:
+        """What changed most, for people."""
+        changes = self.changes[:, index]
+        most = [k for k in np.argsort(-changes)[:2] if changes[k] > 0.3]
+        parts = [f"{self.names[k]} (change {changes[k]:.1f})" for k in most]
+        return (" and ".join(parts) or "several small changes") + (", at a cut" if self.on_cut[index] else "")
 
 
-def _around(values: np.ndarray, places: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """Means of ``values`` (T, D) over ``width`` samples before and after each place: twice (places, D)."""
-    total = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0, dtype=np.float64)])
-    low, high = np.maximum(places - width, 0), np.minimum(places + width, values.shape[0])
-    before = (total[places] - total[low]) / (places - low)[:, None]
-    after = (total[high] - total[places]) / (high - places)[:, None]
-    return before, after
+def _returns(seen: Seen, time_s: float, reach: float) -> bool:
+    """Whether the picture comes back, within `RETURN_S`, to what it was before ``time_s``; or what it then shows was
+    there as shortly before.
+    """
+    window_s, return_s = WINDOW_S * reach, (RETURN_S + 2) * reach
+    before, after = seen.mean(time_s - window_s, time_s), seen.mean(time_s, time_s + window_s)
+    near = RETURN_SHARE**2 * float(((after - before) ** 2).sum())
+    width = max(round(reach / seen.step_s), 1)  # a second or more of it must be back
+    for start_s, end_s, state in ((time_s, time_s + return_s, before), (time_s - return_s, time_s, after)):
+        first, past = np.searchsorted(seen.times_s, (start_s, end_s))
+        held = (seen.total[first + width : past + 1] - seen.total[first : past + 1 - width]) / width
+        if past - first >= width and bool((((held - state) ** 2).sum(axis=1) < near).any()):
+            return True
+    return False
 
 
-def _means(seen: Sequence[_Feature], grid_s: np.ndarray, start_s: float, end_s: float) -> list[np.ndarray]:
-    inside = (grid_s >= start_s) & (grid_s < end_s)
-    if not inside.any():
-        inside[int(np.argmin(np.abs(grid_s - (start_s + end_s) / 2)))] = True
-    return [feature.values[inside].mean(axis=0) for feature in seen]
+def _real(boundaries: Sequence[_Boundary], seen: Seen, edges: Sequence[float]) -> list[_Boundary]:
+    """The boundaries without those whose two sides, as a whole, look the same; the least is dropped first.
+
+    Firm ones stay, and so do the ``edges`` (s), to which sections reach at most.
+    """
+    kept = list(boundaries)
+    while True:
+        times_s = sorted([*edges, *(boundary.time_s for boundary in kept)])
+        apart = []
+        for boundary in kept:
+            at = times_s.index(boundary.time_s)
+            change = seen.mean(boundary.time_s, times_s[at + 1]) - seen.mean(times_s[at - 1], boundary.time_s)
+            apart.append(np.inf if boundary.firm else float(np.sqrt((change**2).sum())))
+        least = int(np.argmin(apart)) if apart else -1
+        if least < 0 or apart[least] >= SAME_NEIGHBOUR:
+            return kept
+        del kept[least]
 
 
-def _themes(seen: Sequence[_Feature], means: Sequence[list[np.ndarray]]) -> list[str]:
-    """A letter for every segment: that of the most similar theme so far, unless its neighbour has it."""
-    looks = [k for k, feature in enumerate(seen) if feature.name not in ("motion", "cutting pace")]
-    themes: list[list[np.ndarray]] = []
-    assigned: list[int] = []
-    for mean in means:
-        far = np.full(len(themes), np.inf)
-        if looks:
-            for index, theme in enumerate(themes):
-                far[index] = np.sqrt(np.mean([seen[k].distance(mean[k], theme[k]) ** 2 for k in looks]))
-        if assigned:
-            far[assigned[-1]] = np.inf  # a boundary stands between the two: they are not the same
-        best = int(np.argmin(far)) if far.size else -1
-        if best >= 0 and far[best] < SAME_THEME:
-            assigned.append(best)
-        else:
-            themes.append(mean)
-            assigned.append(len(themes) - 1)
-    return [theme_letter(index) for index in assigned]
+def _lone_fades(features: VideoFeatures, apart_s: float) -> list[float]:
+    """The middles of the fades that have no other within ``apart_s``: many in a row are a manner of cutting."""
+    middles_s = (features.fade_starts_s + features.fade_ends_s) / 2
+    return [float(t) for t in middles_s if np.sum(np.abs(middles_s - t) < apart_s) == 1]
+
+
+def _around(seen: Seen, places: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Means over ``width`` samples before and after each place, twice (places, D), and the mean variance within the
+    two (places,).
+    """
+    power = np.concatenate([[0.0], np.cumsum((seen.values**2).sum(axis=1))])
+    low, high = np.maximum(places - width, 0), np.minimum(places + width, seen.times_s.size)
+    sides, variance = [], np.zeros(places.size)
+    for first, past in ((low, places), (places, high)):
+        mean = (seen.total[past] - seen.total[first]) / (past - first)[:, None]
+        variance += (power[past] - power[first]) / (past - first) - (mean**2).sum(axis=1)
+        sides.append(mean)
+    return sides[0], sides[1], np.maximum(variance / 2, 0.0)

@@ -1,62 +1,39 @@
-"""Features to a cue sheet: sections with mood, key, tempo and style, hits, and a tempo map.
+"""Features to a cue sheet: sections with mood, key, tempo and style, silences, hits, accents, and a tempo map.
 
-Rules, each noted in a section's ``reasons``:
-
-- Mode, tonics, tempo, density and dynamics: `composer.spotting.wishes`. A theme that returns brings its key; the
-  tempo is drawn towards the film's mean so that neighbouring sections can be joined smoothly.
-- 4/4, unless another metre is asked for.
-- One palette for the film, unless a section's meaning calls clearly for another.
+Each decision has a function or a file of its own, and a section's ``reasons`` say how it fell: mood `affect`, sections
+`segments`, silences `silences`, key, tempo, tags and palette `choices`, the curves within a section `curves`, accents
+`accents`; density and dynamics follow from mood and motion (`wishes`). The metre is 4/4, unless another is asked for.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import PurePath
 
 import numpy as np
 
 from composer.errors import BadInput
-from composer.palettes import PALETTES, choose_palette
-from composer.spotting.affect import Affect, AffectCurve, affect_curve
-from composer.spotting.cues import CueSheet, Hit, Section
+from composer.palettes import PALETTES
+from composer.spotting.accents import accents_of
+from composer.spotting.affect import AffectCurve, affect_curve
+from composer.spotting.choices import choose_keys, choose_styles, choose_tags, choose_tempi
+from composer.spotting.cues import TEMPO_MODES, CueSheet, Hit, Section, TempoMode
+from composer.spotting.curves import Movement, section_curves
+from composer.spotting.fit import fit_wishes
 from composer.spotting.metre import DEFAULT_METRE, Metre
-from composer.spotting.segments import SHORT_FILM_S, STEP_S, Segment, section_labels, segment_film
+from composer.spotting.segments import STEP_S, Segment, section_labels, segment_film
+from composer.spotting.silences import Silence, rest_reasons, silences_of
 from composer.spotting.tempo_solver import MAX_HITS, solve
-from composer.spotting.wishes import (
-    FASTEST_BPM,
-    MOTION_BPM,
-    SLOWEST_BPM,
-    home_key,
-    mode_of,
-    mood_to_wishes,
-    related_key,
-    side_of,
-    unbound_tempo_bpm,
-)
+from composer.spotting.wishes import mood_to_wishes
 from composer.theory import Key
 from composer.video.features import VideoFeatures
-from composer.video.likeness import prompt_shares
 
-NEAR_FACTORS = (1.0, 0.96, 1.04, 0.92, 1.08, 0.88, 1.13, 0.85, 1.18)
-FAR_FACTORS = (
-    0.8,
-    1.24,
-    0.75,
-    1.3,
-    0.7,
-    1.37,
-)  # for films of one section, where tempo and mood are loosely tied
-FACTOR_WORTH = 0.25  # log tempo that one hit of mean weight is worth
-FITTED_MAX_S = 300.0
-OWN_TEMPO = 0.6  # of a section's tempo that is its own; the rest is the film's mean
-
-TOP_PROMPTS = 3
-CLEAR_TAG = 1.5  # times the even share of a prompt
-OTHER_STYLE_DISTANCE = 0.9  # of mood, from the film's mean, at which a section may change palette
-OTHER_STYLE_MIN_S = 20.0
 BOUNDARY_WEIGHT = 0.8  # of a cut on which a section starts
 MAX_CUT_HITS = 15_000
+SAME_MOMENT_S = 0.16  # a section start this close to a given hit is meant by it: no two bars are so close
+SPARSEST, DENSEST = 0.1, 0.9  # of a section's density
 
 
 def spot(
@@ -68,57 +45,23 @@ def spot(
     tempo_bpm: float | None = None,
     metre: str | None = None,
     hits: Sequence[Hit] = (),
+    silences: Sequence[tuple[float, float]] = (),
+    tempo_mode: TempoMode = "smooth",
 ) -> CueSheet:
-    """A cue sheet for the film behind ``features``, with the user's ``key``, ``style``, ``tempo_bpm``, ``metre`` and
-    ``hits``.
+    """A cue sheet for the film behind ``features``, with the user's ``key``, ``style``, ``tempo_bpm``, ``metre``,
+    ``hits`` (markers among them), ``silences`` (start and end in s) and ``tempo_mode``.
 
-    Raises BadInput for a key, style, tempo, metre or hit that cannot be used.
+    Raises BadInput for a key, style, tempo, metre, hit, silence or tempo mode that cannot be used.
     """
-    _check(features, key, style, tempo_bpm, metre, hits)
+    _check(features, key, style, tempo_bpm, metre, hits, tempo_mode)
     rng = np.random.default_rng(seed)
     curve = affect_curve(features, STEP_S)
-    segments = segment_film(features, curve)
-    moods = [curve.mean(segment.start_s, segment.end_s) for segment in segments]
-    keys, key_reasons = _keys(segments, moods, key, rng)
-    tempi, tempo_reasons = _tempi(segments, curve, moods, tempo_bpm)
-    tags = [_tags(features, segment.start_s, segment.end_s) for segment in segments]
-    styles, style_reasons = _styles(features, segments, moods, tags, style)
-    labels = section_labels([segment.theme for segment in segments])
-    sections = []
-    for i, (segment, mood) in enumerate(zip(segments, moods, strict=True)):
-        motion = curve.mean_motion(segment.start_s, segment.end_s)
-        wishes = mood_to_wishes(mood.valence, mood.arousal, motion)
-        sections.append(
-            Section(
-                start_s=segment.start_s,
-                end_s=segment.end_s,
-                label=labels[i],
-                valence=round(mood.valence, 3),
-                arousal=round(mood.arousal, 3),
-                key=keys[i],
-                tempo_bpm=tempi[i],
-                density=round(wishes.density, 3),
-                dynamics=round(wishes.dynamics, 3),
-                style=styles[i],
-                tags=tags[i],
-                theme=segment.theme,
-                metre=metre or DEFAULT_METRE,
-                reasons={
-                    "start_s": segment.reason,
-                    "valence": curve.explain(segment.start_s, segment.end_s, "valence"),
-                    "arousal": curve.explain(segment.start_s, segment.end_s, "arousal"),
-                    "key": key_reasons[i],
-                    "tempo_bpm": tempo_reasons[i],
-                    "density": f"arousal {mood.arousal:+.2f} and motion {motion:.2f}",
-                    "dynamics": f"arousal {mood.arousal:+.2f}",
-                    "style": style_reasons[i],
-                    "metre": "the usual one" if metre is None else "asked for",
-                },
-            )
-        )
-    all_hits = tuple(sorted((*_cut_hits(features, segments), *hits), key=lambda hit: hit.time_s))
+    segments = _segments(features, curve, silences, hits)
+    sections = _sections(features, curve, segments, key, style, tempo_bpm, metre, rng)
+    all_hits = _all_hits(features, segments, hits)
     if tempo_bpm is None:
-        sections = fit_wishes(features.duration_s, features.frame_rate, sections, all_hits)
+        sections = fit_wishes(features.duration_s, features.frame_rate, sections, all_hits, tempo_mode)
+    solution = solve(features.duration_s, features.frame_rate, sections, all_hits)
     return CueSheet(
         title=PurePath(features.source).stem or "untitled",
         duration_s=features.duration_s,
@@ -126,43 +69,12 @@ def spot(
         start_timecode=features.start_timecode,
         sections=tuple(sections),
         hits=all_hits,
-        tempo_map=solve(features.duration_s, features.frame_rate, sections, all_hits).tempo_map,
+        tempo_map=solution.tempo_map,
         seed=seed,
         provenance={"input": features.source, "input_sha256": features.sha256},
+        accents=accents_of(features, all_hits, [(s.start_s, s.end_s) for s in segments if s.silence]),
+        tempo_mode=tempo_mode,
     )
-
-
-def fit_wishes(
-    duration_s: float, frame_rate: float, sections: Sequence[Section], hits: Sequence[Hit]
-) -> list[Section]:
-    """The sections, all tempi moved by the one factor at which most of the hits, by weight, meet a beat.
-
-    A mood leaves the tempo some room, the more so in a short film, and one tempo suits a film's cuts better
-    than another. Long films are left alone: there the tempo can bend to the cuts.
-    """
-    if duration_s > FITTED_MAX_S or not hits:
-        return list(sections)
-    factors = NEAR_FACTORS + (FAR_FACTORS if duration_s <= SHORT_FILM_S else ())
-    best: tuple[float, list[Section]] | None = None
-    for factor in factors:
-        moved = []
-        for section in sections:
-            bpm = float(min(max(round(section.tempo_bpm * factor), SLOWEST_BPM), FASTEST_BPM))
-            why = section.reasons.get("tempo_bpm", "")
-            if bpm != section.tempo_bpm:
-                why += f"; {bpm / section.tempo_bpm - 1:+.0%} so that the cuts meet beats"
-            moved.append(replace(section, tempo_bpm=bpm, reasons={**section.reasons, "tempo_bpm": why}))
-        solution = solve(duration_s, frame_rate, moved, hits)
-        missed = sum(
-            (0.3 + landing.hit.weight) * (2.0 if landing.hit.required else 1.0)
-            for landing in solution.landings
-            if landing.on not in ("beat", "downbeat")
-        )
-        wish = (0.3 + sum(hit.weight for hit in hits) / len(hits)) * abs(np.log(factor)) / FACTOR_WORTH
-        cost = missed + wish + 5 * max(solution.largest_change - 0.05, 0.0)
-        if best is None or cost < best[0] - 1e-9:
-            best = (cost, moved)
-    return best[1] if best is not None else list(sections)
 
 
 def _check(
@@ -172,6 +84,7 @@ def _check(
     tempo_bpm: float | None,
     metre: str | None,
     hits: Sequence[Hit],
+    tempo_mode: str,
 ) -> None:
     if key is not None:
         try:
@@ -187,6 +100,8 @@ def _check(
             Metre.parse(metre)
         except ValueError as error:
             raise BadInput(str(error)) from error
+    if tempo_mode not in TEMPO_MODES:
+        raise BadInput(f"tempo mode {tempo_mode!r} is not known; choose one of {', '.join(TEMPO_MODES)}")
     if len(hits) > MAX_HITS - MAX_CUT_HITS:
         raise BadInput(f"{len(hits)} hits are too many; give at most {MAX_HITS - MAX_CUT_HITS}")
     for hit in hits:
@@ -197,98 +112,128 @@ def _check(
             )
 
 
-def _keys(
-    segments: Sequence[Segment], moods: Sequence[Affect], wish: str | None, rng: np.random.Generator
-) -> tuple[list[str], list[str]]:
-    if wish is not None:
-        return [str(Key.parse(wish))] * len(segments), ["asked for"] * len(segments)
-    mode = mode_of(moods[0].valence)
-    lengths = np.array([segment.end_s - segment.start_s for segment in segments])
-    arousal = float(np.average([mood.arousal for mood in moods], weights=lengths))
-    home = home_key(mode, arousal, rng)
-    first = f"{mode} for valence {moods[0].valence:+.2f}, "
-    first += f"{side_of(arousal)} side for the film's arousal {arousal:+.2f}, tonic by seed"
-    by_theme = {segments[0].theme: (home, first)}
-    keys: list[Key] = []
-    reasons: list[str] = []
-    for segment, mood in zip(segments, moods, strict=True):
-        if segment.theme in by_theme:
-            chosen, why = by_theme[segment.theme]
-            if segment.start_s > 0:
-                why = f"theme {segment.theme} comes back in its key"
-        else:
-            wanted = mode_of(mood.valence)
-            chosen = related_key(home, wanted, arousal, keys[-1] if keys else None)
-            why = f"{wanted} for valence {mood.valence:+.2f}; related to {home}, the key of the first section"
-            by_theme[segment.theme] = (chosen, why)
-        keys.append(chosen)
-        reasons.append(why)
-    return [str(k) for k in keys], reasons
-
-
-def _tempi(
-    segments: Sequence[Segment], curve: AffectCurve, moods: Sequence[Affect], wish: float | None
-) -> tuple[list[float], list[str]]:
-    if wish is not None:
-        return [float(wish)] * len(segments), ["asked for"] * len(segments)
-    slow, fast = MOTION_BPM
-    motions = [curve.mean_motion(segment.start_s, segment.end_s) for segment in segments]
-    own = np.array([unbound_tempo_bpm(mood.arousal, m) for m, mood in zip(motions, moods, strict=True)])
-    lengths = np.array([segment.end_s - segment.start_s for segment in segments])
-    mean = float(np.average(own, weights=lengths))
-    bpm = np.clip(mean + OWN_TEMPO * (own - mean), SLOWEST_BPM, FASTEST_BPM)
-    reasons = [
-        f"motion {m:.2f} gives {slow + (fast - slow) * m:.0f} BPM, "
-        f"arousal {mood.arousal:+.2f} makes it {value:.0f}"
-        + (f", drawn towards the film's mean of {mean:.0f}" if len(segments) > 1 else "")
-        for m, mood, value in zip(motions, moods, own, strict=True)
-    ]
-    return [float(round(value)) for value in bpm], reasons
-
-
-def _tags(features: VideoFeatures, start_s: float, end_s: float) -> tuple[str, ...]:
-    """Tags of the prompts that describe this stretch best, where the picture was compared with prompts."""
-    if features.semantic_scores.size == 0:
-        return ()
-    inside = (features.semantic_times_s >= start_s) & (features.semantic_times_s < end_s)
-    if not inside.any():
-        inside[int(np.argmin(np.abs(features.semantic_times_s - (start_s + end_s) / 2)))] = True
-    prompts, shares = prompt_shares(features)
-    mean = shares[inside].mean(axis=0)
-    tags: dict[str, None] = {}
-    for index in np.argsort(-mean, kind="stable")[:TOP_PROMPTS]:
-        if mean[index] > CLEAR_TAG * mean.mean():
-            tags.update(dict.fromkeys(prompts[index].tags))
-    return tuple(tags)
-
-
-def _styles(
+def _segments(
     features: VideoFeatures,
+    curve: AffectCurve,
+    wished_silences: Sequence[tuple[float, float]],
+    hits: Sequence[Hit],
+) -> list[Segment]:
+    """The film's segments: with and without music, starting on the user's hits where those are near."""
+    silences = silences_of(features, wished_silences)
+    segments = _onto_hits(segment_film(features, curve, silences), silences, hits)
+    spans = [(segment.start_s, segment.end_s) for segment in segments]
+    for index, why in rest_reasons(features, curve, spans, [not s.silence for s in segments]).items():
+        segments[index] = replace(segments[index], theme="", silence=why)
+    return segments
+
+
+def _onto_hits(
+    segments: Sequence[Segment], silences: Sequence[Silence], hits: Sequence[Hit]
+) -> list[Segment]:
+    """The segments, those near a given hit (`SAME_MOMENT_S`) started on it; silences keep their borders."""
+    borders_s = {time_s for silence in silences for time_s in (silence.start_s, silence.end_s)}
+    moved = list(segments)
+    for index, (before, segment) in enumerate(pairwise(segments), start=1):
+        near = [hit for hit in hits if abs(hit.time_s - segment.start_s) <= SAME_MOMENT_S]
+        if near and segment.start_s not in borders_s:
+            hit = min(near, key=lambda hit: (not hit.required, abs(hit.time_s - segment.start_s)))
+            if before.start_s < hit.time_s < segment.end_s:
+                moved[index - 1] = replace(moved[index - 1], end_s=hit.time_s)
+                moved[index] = replace(
+                    moved[index], start_s=hit.time_s, reason=f"{segment.reason}, on the hit {hit.label!r}"
+                )
+    return moved
+
+
+def _sections(
+    features: VideoFeatures,
+    curve: AffectCurve,
     segments: Sequence[Segment],
-    moods: Sequence[Affect],
-    tags: Sequence[tuple[str, ...]],
-    wish: str | None,
-) -> tuple[list[str], list[str]]:
-    if wish is not None:
-        return [wish] * len(segments), ["asked for"] * len(segments)
-    lengths = np.array([segment.end_s - segment.start_s for segment in segments])
-    valence = float(np.average([mood.valence for mood in moods], weights=lengths))
-    arousal = float(np.average([mood.arousal for mood in moods], weights=lengths))
-    film_tags = _tags(features, 0.0, features.duration_s)
-    film_style = choose_palette(valence, arousal, film_tags)
-    film_reason = f"nearest to the film's mean mood ({valence:+.2f}, {arousal:+.2f})"
-    film_reason += f" and tags {', '.join(film_tags)}" if film_tags else ""
-    styles, reasons = [], []
-    for segment, mood, own_tags in zip(segments, moods, tags, strict=True):
-        far = float(np.hypot(mood.valence - valence, mood.arousal - arousal))
-        long = segment.end_s - segment.start_s >= OTHER_STYLE_MIN_S
-        if own_tags and not set(own_tags) & set(film_tags) and far > OTHER_STYLE_DISTANCE and long:
-            styles.append(choose_palette(mood.valence, mood.arousal, own_tags))
-            reasons.append(f"far from the rest of the film in mood and meaning ({', '.join(own_tags)})")
-        else:
-            styles.append(film_style)
-            reasons.append(film_reason)
-    return styles, reasons
+    key: str | None,
+    style: str | None,
+    tempo_bpm: float | None,
+    metre: str | None,
+    rng: np.random.Generator,
+) -> list[Section]:
+    """The segments as sections. One without music passes on key, tempo and palette of the music before it."""
+    music = [segment for segment in segments if not segment.silence] or list(segments)
+    moods = [curve.mean(segment.start_s, segment.end_s) for segment in music]
+    keys = choose_keys(music, moods, key, rng)
+    tempi = choose_tempi(music, curve, moods, tempo_bpm)
+    tags = choose_tags(features, [(s.start_s, s.end_s) for s in (*music, Segment.whole(features.duration_s))])
+    styles = choose_styles(music, moods, tags[:-1], tags[-1], style)
+    movement = Movement.of(features)
+    labels = section_labels([segment.theme for segment in segments])
+    sections = []
+    at = -1  # the music that plays, or played last
+    for segment, label in zip(segments, labels, strict=True):
+        at += not segment.silence
+        chosen = max(at, 0)
+        start_s, end_s = segment.start_s, segment.end_s
+        mood, motion = curve.mean(start_s, end_s), curve.mean_motion(start_s, end_s)
+        wishes = mood_to_wishes(mood.valence, mood.arousal, motion)
+        denser = movement.mean(start_s, end_s)
+        section = Section(
+            start_s=start_s,
+            end_s=end_s,
+            label=label,
+            valence=round(mood.valence, 3),
+            arousal=round(mood.arousal, 3),
+            key=keys[chosen].value,
+            tempo_bpm=tempi[chosen].value,
+            density=round(min(max(wishes.density + denser, SPARSEST), DENSEST), 3),
+            dynamics=round(wishes.dynamics, 3),
+            style=styles[chosen].value,
+            metre=metre or DEFAULT_METRE,
+            reasons={
+                "start_s": segment.reason,
+                "valence": curve.explain(start_s, end_s, "valence"),
+                "arousal": curve.explain(start_s, end_s, "arousal"),
+            },
+        )
+        if segment.silence:
+            sections.append(
+                replace(section, silent=True, reasons={**section.reasons, "silent": segment.silence})
+            )
+            continue
+        curves = section_curves(curve, movement, start_s, end_s, section.density, section.dynamics)
+        sections.append(
+            replace(
+                section,
+                tags=tags[chosen],
+                theme=segment.theme,
+                valence_curve=curves.valence,
+                arousal_curve=curves.arousal,
+                density_curve=curves.density,
+                dynamics_curve=curves.dynamics,
+                reasons={
+                    **section.reasons,
+                    "key": keys[chosen].reason,
+                    "tempo_bpm": tempi[chosen].reason,
+                    "density": f"arousal {mood.arousal:+.2f} and motion {motion:.2f}, {denser:+.2f} against the film's",
+                    "dynamics": f"arousal {mood.arousal:+.2f}",
+                    "style": styles[chosen].reason,
+                    "metre": "the usual one" if metre is None else "asked for",
+                },
+            )
+        )
+    return sections
+
+
+def _all_hits(features: VideoFeatures, segments: Sequence[Segment], given: Sequence[Hit]) -> tuple[Hit, ...]:
+    """The given hits and the cuts, in order of time. A cut within a frame of a given hit is that hit; one in a silence
+    has no music to meet.
+    """
+    frame_s = 1.0 / features.frame_rate
+    silent = [(segment.start_s, segment.end_s) for segment in segments if segment.silence]
+    given_s = np.sort([hit.time_s for hit in given])
+    cuts = [
+        hit
+        for hit in _cut_hits(features, segments)
+        if not any(start_s < hit.time_s < end_s for start_s, end_s in silent)
+        and np.abs(given_s - hit.time_s).min(initial=np.inf) > frame_s
+    ]
+    return tuple(sorted((*cuts, *given), key=lambda hit: hit.time_s))
 
 
 def _cut_hits(features: VideoFeatures, segments: Sequence[Segment]) -> list[Hit]:

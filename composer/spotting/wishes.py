@@ -56,8 +56,13 @@ def mood_to_wishes(valence: float, arousal: float, motion: float | None = None) 
 
 def unbound_tempo_bpm(arousal: float, motion: float) -> float:
     """The tempo before the limits."""
+    return motion_bpm(motion) + AROUSAL_BPM * arousal
+
+
+def motion_bpm(motion: float) -> float:
+    """V-MusProd's tempo for motion 0..1."""
     slow, fast = MOTION_BPM
-    return slow + (fast - slow) * motion + AROUSAL_BPM * arousal
+    return slow + (fast - slow) * motion
 
 
 def wishes_to_arousal(

@@ -1,0 +1,136 @@
+"""Where a film is left without music: where the user says, where the picture is black, where a long film rests.
+
+- A user's silence is kept to the millisecond.
+- A black one lasts `BLACK_MIN_S` or longer, near black and still; its borders are those of the black, moved to a cut
+  or a fade's edge that lies there. Black at the very end is left to the music to end in, and a film that is mostly
+  black is not silenced: its picture tells nothing.
+- A resting one is a whole section of a film of `LONG_FILM_S` or more: calm, still, with hardly a cut, and calmer than
+  the music on both sides, which must be there. At most `REST_SHARE` of a film rests. A shorter film is never left
+  without music except in black.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from composer.errors import BadInput
+from composer.spotting.affect import AffectCurve, rgb_difference_at
+from composer.spotting.seen import nearest
+from composer.video.features import VideoFeatures
+
+STEP_S = 0.1
+BLACK_MIN_S = 2.0
+BLACK = 0.05  # brightness (mean value of HSV) below which a picture is black
+STILL = 2.0  # mean absolute RGB difference over 0.2 s; coding noise and grain stay below
+MOSTLY = 0.5  # of the film: so much black is not a pause
+EDGE_S = 1.0  # a cut or a fade's edge this far inside or outside is the border
+
+LONG_FILM_S = 600.0
+REST_MIN_S, REST_MAX_S = 20.0, 180.0
+REST_AROUSAL = -0.4
+REST_CONTRAST = 0.3  # of arousal, to the music on either side
+REST_SHOT_S = 15.0  # mean length of the shots of a resting stretch, at least
+REST_SHARE = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """A stretch without music, in s, and why."""
+
+    start_s: float
+    end_s: float
+    reason: str
+
+
+def silences_of(features: VideoFeatures, wished: Sequence[tuple[float, float]]) -> tuple[Silence, ...]:
+    """The ``wished`` silences (start and end in s) and the black ones that touch none of them, in order of time.
+
+    Raises BadInput for a wished silence that lies outside the film or does not end after its start.
+    """
+    asked = [Silence(start_s, end_s, "asked for") for start_s, end_s in _joined(features, wished)]
+    black = [
+        found
+        for found in black_stretches(features)
+        if all(found.end_s < silence.start_s or silence.end_s < found.start_s for silence in asked)
+    ]
+    return tuple(sorted((*asked, *black), key=lambda silence: silence.start_s))
+
+
+def black_stretches(features: VideoFeatures) -> list[Silence]:
+    """The stretches of at least `BLACK_MIN_S` that are near black and still, in order of time."""
+    if not features.color_times_s.size:
+        return []
+    times_s = np.arange(0.0, features.duration_s, STEP_S)
+    dark = features.brightness[nearest(features.color_times_s, times_s)] < BLACK
+    dark &= rgb_difference_at(features, times_s) < STILL
+    if dark.mean() >= MOSTLY:
+        return []
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], dark.astype(int), [0]])))
+    marks_s = np.sort(np.concatenate([features.cut_times_s, features.fade_starts_s, features.fade_ends_s]))
+    found = []
+    for first, past in edges.reshape(-1, 2):
+        start_s = _at_mark(float(times_s[first]), marks_s) if first else 0.0
+        end_s = _at_mark(float(times_s[past - 1]) + STEP_S, marks_s)
+        if end_s - start_s >= BLACK_MIN_S and past < times_s.size:
+            found.append(
+                Silence(start_s, end_s, f"the picture is black and still for {end_s - start_s:.1f} s")
+            )
+    return found
+
+
+def rest_reasons(
+    features: VideoFeatures,
+    curve: AffectCurve,
+    stretches: Sequence[tuple[float, float]],
+    music: Sequence[bool],
+) -> dict[int, str]:
+    """Which of ``stretches`` (start and end in s) a long film rests in: index -> why. ``music``: which of them have
+    music so far.
+    """
+    if features.duration_s < LONG_FILM_S:
+        return {}
+    arousal = [curve.mean(*stretch).arousal for stretch in stretches]
+    left_s = REST_SHARE * features.duration_s
+    rests: dict[int, str] = {}
+    for index in sorted(range(1, len(stretches) - 1), key=lambda i: arousal[i]):
+        start_s, end_s = stretches[index]
+        around = (index - 1, index + 1)
+        if not all(music[i] and i not in rests for i in (index, *around)):
+            continue
+        contrast = min(arousal[i] for i in around) - arousal[index]
+        movement = float(rgb_difference_at(features, np.arange(start_s, end_s, 0.5)).mean())
+        cuts = int(((features.cut_times_s > start_s) & (features.cut_times_s < end_s)).sum())
+        calm = arousal[index] <= REST_AROUSAL and movement < STILL
+        if not (REST_MIN_S <= end_s - start_s <= min(REST_MAX_S, left_s)) or not calm:
+            continue
+        if contrast >= REST_CONTRAST and (end_s - start_s) / (cuts + 1) >= REST_SHOT_S:
+            left_s -= end_s - start_s
+            rests[index] = f"calm (arousal {arousal[index]:+.2f}) and still between livelier stretches"
+    return rests
+
+
+def _joined(features: VideoFeatures, wished: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The wished silences in order of time, those that touch joined."""
+    joined: list[tuple[float, float]] = []
+    for start_s, end_s in sorted(wished):
+        if not 0 <= start_s < end_s <= features.duration_s + 0.5 / features.frame_rate:
+            raise BadInput(
+                f"silence {start_s:g}-{end_s:g} s does not lie within the film of {features.duration_s:.2f} s; "
+                "give its start and then its end, both within"
+            )
+        end_s = min(end_s, features.duration_s)
+        if joined and start_s <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], end_s))
+        else:
+            joined.append((start_s, end_s))
+    return joined
+
+
+def _at_mark(time_s: float, marks_s: np.ndarray) -> float:
+    if not marks_s.size:
+        return time_s
+    mark_s = float(marks_s[nearest(marks_s, np.array([time_s]))[0]])
+    return mark_s if abs(mark_s - time_s) <= EDGE_S else time_s
