@@ -7,12 +7,13 @@ typed readers turn scalars into values or into a `BadInput` that names file, lin
 
 from __future__ import annotations
 
+import difflib
 import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 import yaml
 
@@ -22,6 +23,8 @@ MAX_BYTES = 16 * 2**20
 MAX_DEPTH = 8
 MAX_NODES = 1_000_000
 
+Word = TypeVar("Word", bound=str)
+
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the same events, ten times as fast
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 
@@ -30,13 +33,15 @@ _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 class Node:
     """A value at ``line`` of ``path``: a dict of nodes by key, a list of nodes, or a scalar's text.
 
-    ``quoted``: the scalar stood in quotes (or as a block), so that it is text whatever it looks like.
+    ``quoted``: the scalar stood in quotes (or as a block), so that it is text whatever it looks like. ``key_line``:
+    where its key stands, in a mapping.
     """
 
     path: Path
     line: int
     value: dict[str, Node] | list[Node] | str
     quoted: bool = False
+    key_line: int = 0
 
     def fail(self, what: str) -> NoReturn:
         """Raise the BadInput that says ``what`` is wrong at this line."""
@@ -82,7 +87,11 @@ def mapping(node: Node, required: tuple[str, ...], optional: tuple[str, ...] = (
         node.fail(f"expected a mapping with {', '.join(required or optional)}")
     for key, child in node.value.items():
         if key not in required and key not in optional:
-            child.fail(f"unknown key {key!r}; known here: {', '.join(required + optional)}")
+            known = ", ".join(required + optional)
+            raise BadInput(
+                f"{child.path}:{child.key_line}: unknown key {key[:40]!r};{_meant(key, required + optional)} "
+                f"known here: {known}"
+            )
     for key in required:
         if key not in node.value:
             node.fail(f"{key} is missing; add it")
@@ -117,6 +126,15 @@ def integer(node: Node, name: str, low: int, high: int) -> int:
     if not low <= int(text) <= high:
         node.fail(f"{name} is {text}; it must be {low} to {high}")
     return int(text)
+
+
+def choice(node: Node, name: str, known: tuple[Word, ...]) -> Word:
+    """One of the ``known`` words."""
+    word = next((word for word in known if word == node.value), None)
+    if word is None:
+        given = node.value if isinstance(node.value, str) else "more than one word"
+        node.fail(f"{name} is {given[:40]!r};{_meant(given, known)} it must be one of {', '.join(known)}")
+    return word
 
 
 def flag(node: Node, name: str) -> bool:
@@ -154,6 +172,12 @@ def _escaped(character: str) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
+def _meant(word: str, known: tuple[str, ...]) -> str:
+    """A question, where ``word`` looks like a slip for a known one."""
+    near = difflib.get_close_matches(word[:40], known, 1)
+    return f" did you mean {near[0]}?" if near else ""
+
+
 def _shown(node: Node) -> str:
     if not isinstance(node.value, str):
         return ""
@@ -184,23 +208,23 @@ def _checked(path: Path, text: str, what: str, if_empty: str) -> Iterator[yaml.E
         raise BadInput(f"{path}: empty; {if_empty}")
 
 
-def _node(path: Path, events: Iterator[yaml.Event], event: yaml.Event) -> Node:
+def _node(path: Path, events: Iterator[yaml.Event], event: yaml.Event, key_line: int = 0) -> Node:
     line = _line(event)
     if isinstance(event, yaml.ScalarEvent):
-        return Node(path, line, event.value, quoted=bool(event.style))
+        return Node(path, line, event.value, bool(event.style), key_line)
     if isinstance(event, yaml.SequenceStartEvent):
         entries = []
         while not isinstance(event := next(events), yaml.SequenceEndEvent):
             entries.append(_node(path, events, event))
-        return Node(path, line, entries)
+        return Node(path, line, entries, key_line=key_line)
     pairs: dict[str, Node] = {}
     while not isinstance(event := next(events), yaml.MappingEndEvent):
         if not isinstance(event, yaml.ScalarEvent):
             raise BadInput(f"{path}:{_line(event)}: a key must be a plain word; mend this line")
         if event.value in pairs:
             raise BadInput(f"{path}:{_line(event)}: {event.value[:40]!r} stands twice; remove one")
-        pairs[event.value] = _node(path, events, next(events))
-    return Node(path, line, pairs)
+        pairs[event.value] = _node(path, events, next(events), _line(event))
+    return Node(path, line, pairs, key_line=key_line)
 
 
 def _line(event: yaml.Event) -> int:
