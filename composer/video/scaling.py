@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 
 import av
+import cv2
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
@@ -68,6 +69,16 @@ class Scaler:
         """Width and height in square pixels, upright."""
         sides = (max(1, round(picture.width * self._pixel_aspect)), picture.height)
         return sides if turns % 2 == 0 else sides[::-1]
+
+
+def shrink(rgb: np.ndarray, width: int, height: int) -> np.ndarray:
+    """The picture (rows, columns, 3) uint8 at (height, width, 3): halved by averages while it is twice as large, then
+    bilinear. Nearly what averaging areas gives, at a fraction of its price.
+    """
+    while rgb.shape[0] >= 2 * height and rgb.shape[1] >= 2 * width:
+        rows, columns = rgb.shape[0] // 2, rgb.shape[1] // 2
+        rgb = cv2.resize(rgb[: 2 * rows, : 2 * columns], (columns, rows), interpolation=cv2.INTER_AREA)
+    return rgb if rgb.shape[:2] == (height, width) else cv2.resize(rgb, (width, height))
 
 
 def _orientation(picture: av.VideoFrame) -> tuple[int, bool]:
