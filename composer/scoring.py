@@ -54,12 +54,12 @@ def write_music(
     options: Namespace, cues: CueSheet, features: VideoFeatures, folder: Path, progress: Progress
 ) -> Score:
     """Compose; write the cue sheet, the MIDI file and the MusicXML file."""
+    from composer.cue_files import write_sheet
     from composer.midi import write_midi
     from composer.musicxml import write_musicxml
     from composer.pipeline import CANDIDATES, compose
-    from composer.spotting.cues_io import write_cues
 
-    write_cues(cues, folder / CUES_NAME)
+    write_sheet(cues, features, folder / CUES_NAME)
     candidates = options.best_of or CANDIDATES
     piece = compose(cues, features, seed=cues.seed, candidates=candidates, on_stage=progress.begin)
     progress.begin("midi")
