@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
@@ -40,6 +41,108 @@ def write_video(
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return path
+
+
+@dataclass(frozen=True)
+class Coding:
+    """How a film is coded. Colours are numbered as in ITU-T H.273; None leaves them unnamed."""
+
+    codec: str = "mpeg4"
+    pixel_format: str = "yuv420p"
+    matrix: int | None = None
+    full_range: bool | None = None
+    transfer: int | None = None
+    primaries: int | None = None
+    pixel_aspect: Fraction | None = None
+    rotation: int = 0  # counter-clockwise, degrees, to show it upright
+    mirrored: bool = False
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, str] = field(default_factory=dict)
+    container_options: Mapping[str, str] = field(default_factory=dict)
+
+
+def write_film(
+    path: Path,
+    pictures: Iterable[np.ndarray | av.VideoFrame],
+    rate: Fraction | int = 25,
+    coding: Coding | None = None,
+    *,
+    first: int = 0,
+    held: int = 1,
+) -> Path:
+    """Picture n is shown from (first + n * held) / rate seconds on. Arrays are (height, width, 3 or 4) uint8 RGB(A);
+    frames are taken as they are, in ``coding.pixel_format``.
+    """
+    coding = coding or Coding()
+    with av.open(str(path), "w", options=dict(coding.container_options)) as container:
+        stream = None
+        for number, picture in enumerate(pictures):
+            frame = picture
+            if isinstance(picture, np.ndarray):
+                layout = "rgb24" if picture.shape[2] == 3 else "rgba"
+                frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format=layout)
+            if stream is None:
+                stream = container.add_stream(coding.codec, rate=rate, options=dict(coding.options))
+                stream.width, stream.height, stream.pix_fmt = frame.width, frame.height, coding.pixel_format
+                stream.codec_context.time_base = 1 / Fraction(rate)
+                stream.metadata.update(coding.metadata)
+                if coding.pixel_aspect:
+                    stream.codec_context.sample_aspect_ratio = coding.pixel_aspect
+                if coding.rotation or coding.mirrored:
+                    stream.set_display_rotation(coding.rotation, hflip=coding.mirrored)
+                _name_colors(stream.codec_context, coding)
+            _name_colors(frame, coding)
+            frame.pts, frame.time_base = first + number * held, 1 / Fraction(rate)
+            _mux(container, stream.encode(frame), held)
+        _mux(container, stream.encode(None), held)
+    return path
+
+
+def _mux(container: av.container.OutputContainer, packets: Iterable[av.Packet], duration: int) -> None:
+    for packet in packets:
+        packet.duration = duration
+        container.mux(packet)
+
+
+def _name_colors(target: av.VideoFrame | av.VideoCodecContext, coding: Coding) -> None:
+    named = {
+        "colorspace": coding.matrix,
+        "color_range": None if coding.full_range is None else 1 + coding.full_range,
+        "color_trc": coding.transfer,
+        "color_primaries": coding.primaries,
+    }
+    for name, number in named.items():
+        if number is not None:
+            setattr(target, name, number)
+
+
+LUMA = {
+    1: (0.2126, 0.0722),
+    6: (0.299, 0.114),
+    9: (0.2627, 0.0593),
+}  # of red and blue, by matrix (H.273, table 4)
+
+
+def yuv_frame(rgb: np.ndarray, matrix: int, *, full_range: bool = False, bits: int = 8) -> av.VideoFrame:
+    """(height, width, 3) R'G'B' 0-1 as 4:4:4 Y'CbCr of 8 or 10 bits, by the formulas of ITU-R BT.709, 601 or 2020."""
+    red, blue = LUMA[matrix]
+    luma = rgb @ np.array([red, 1.0 - red - blue, blue])
+    planes = [luma, (rgb[..., 2] - luma) / (2 - 2 * blue), (rgb[..., 0] - luma) / (2 - 2 * red)]
+    scale = 2 ** (bits - 8)
+    if full_range:
+        coded = [
+            planes[0] * (256 * scale - 1),
+            *(128 * scale + plane * (256 * scale - 1) for plane in planes[1:]),
+        ]
+    else:
+        coded = [scale * (16 + 219 * planes[0]), *(scale * (128 + 224 * plane) for plane in planes[1:])]
+    frame = av.VideoFrame(rgb.shape[1], rgb.shape[0], "yuv444p" if bits == 8 else f"yuv444p{bits}le")
+    for plane, values in zip(frame.planes, coded, strict=True):
+        rows = np.zeros((rgb.shape[0], plane.line_size), np.uint8)
+        samples = np.clip(np.rint(values), 0, 256 * scale - 1).astype("<u2" if bits > 8 else "u1")
+        rows[:, : samples.itemsize * rgb.shape[1]] = samples.view(np.uint8).reshape(rgb.shape[0], -1)
+        plane.update(rows.tobytes())
+    return frame
 
 
 def plain(color: Sequence[int], width: int = 64, height: int = 48) -> np.ndarray:

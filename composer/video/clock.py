@@ -29,8 +29,11 @@ RATE_TOLERANCE = 0.02  # a declared rate this close to the measured one is the e
 STANDARD_RATES_HZ = (24000 / 1001, 24.0, 25.0, 30000 / 1001, 30.0, 50.0, 60000 / 1001, 60.0)
 STANDARD_TOLERANCE = 0.002  # relative, of a rate measured on rounded timestamps
 EXACT_TOLERANCE = 2.5e-4  # of a declared rate: 23.98 is 24000/1001, 24 is not
-UNROUNDED_TOLERANCE = 1e-5  # of a rate measured on timestamps fine enough to hold it
-MAX_DRIFT_FRAMES = 0.5  # of the last picture from where its number and the rate put it
+GRID_FRAMES = (
+    0.15  # a picture so near to a whole frame of a rate lies on it; timestamps may be whole milliseconds
+)
+GRID_SHARE = 0.95  # of the pictures that must
+LEAST_SHOWN = 0.9  # of the frames of that rate that must be there
 FALLBACK_RATE_HZ = 25.0  # where a file names no rate and has one picture
 
 
@@ -95,18 +98,18 @@ class Clock:
     def end_s(self, claimed_s: float | None = None) -> float:
         """End of the last picture: its time and its duration, or one step where that is absent or absurd.
 
-        ``claimed_s``: length of the film as the container has it; a still that lasts so long is believed.
+        ``claimed_s``: length of the film by its header, which counts where there is one picture only.
         """
+        if self.frame_count == 1 and claimed_s:
+            return max(claimed_s, self._step_s)
         step_s = median(self._steps) if self._steps else self._step_s
         longest_s = max(LONG_LAST_FRAME_S, 5.0 * step_s)
-        if self.frame_count == 1 and claimed_s and abs(claimed_s - self._last_duration_s) < step_s:
-            longest_s = claimed_s + step_s
         believable = 0.2 * step_s <= self._last_duration_s <= longest_s and self._last_duration_s > 0.0
         return self.last_s + (self._last_duration_s if believable else step_s)
 
     def rate_hz(self) -> float:
-        """Nominal rate, frames/s, exact where it is one of `STANDARD_RATES_HZ`: that which puts the last picture where
-        it is, the declared one if it can be, else the declared one where most pictures agree, else what they show.
+        """Nominal rate, frames/s: the standard rate on whose frames the pictures lie, a few left out or not; else the
+        declared one where the pictures agree; else what they show. Standard rates are exact (30000/1001).
         """
         declared = self._declared_rate_hz
         declared = declared and (_standard_rate(declared, EXACT_TOLERANCE) or declared)
@@ -114,9 +117,12 @@ class Clock:
             return declared or FALLBACK_RATE_HZ
         usual = 1.0 / median(self._steps)
         mean = len(self._steps) / sum(self._steps)
-        standards = (_standard_rate(rate, STANDARD_TOLERANCE) for rate in (usual, mean))
-        for rate in (_standard_rate(usual, UNROUNDED_TOLERANCE), declared, *standards):
-            if rate and abs((self.frame_count - 1) - self.last_s * rate) <= MAX_DRIFT_FRAMES:
+        times_s = self.last_s - np.append(np.cumsum(np.array(self._steps)[::-1])[::-1], 0.0)
+        by_likeness = sorted(STANDARD_RATES_HZ, key=lambda rate: (rate != declared, abs(rate / mean - 1.0)))
+        for rate in by_likeness:
+            frames = times_s * rate
+            on_grid = np.mean(np.abs(frames - np.rint(frames)) < GRID_FRAMES) >= GRID_SHARE
+            if on_grid and LEAST_SHOWN <= mean / rate <= 1.0 + RATE_TOLERANCE:
                 return rate
         if declared and min(abs(declared / usual - 1.0), abs(declared / mean - 1.0)) < RATE_TOLERANCE:
             return declared

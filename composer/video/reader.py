@@ -21,15 +21,17 @@ from composer.video.clock import Clock, Frame
 from composer.video.scaling import SIDE_PX, Scaler
 
 MAX_DAMAGED_SHARE = 0.5  # of packets or pictures; beyond it the picture means nothing
+SHORT_STILL_S = 1.0  # a film of one picture that lasts less is hardly meant
 MAX_DAMAGED_RUN = 10_000  # packets in a row without a picture, before reading is given up
 ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}  # FFmpeg's own leave transparency out
 RATES_HZ = (0.2, 240.0)  # a declared frame rate outside says nothing (some containers declare 1000)
 
-# Containers that may hold a film. Playlists and concatenations (which open other files and addresses), text
-# consoles and lists of stills are left out on purpose.
+# Containers that may hold a film, or one still. Playlists and concatenations (which open other files and addresses),
+# text consoles and lists of stills are left out on purpose.
 CONTAINERS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,live_flv,mpeg,mpegts,mpegvideo,ogg,asf,gif,apng,mxf,gxf,nut,rm,"
-    "dv,h264,hevc,vvc,m4v,ivf,obu,av1,vc1,wtv,swf,mjpeg,yuv4mpegpipe,cavsvideo,h263,h261,bink,smk,nsv,amv,pva,roq"
+    "dv,h264,hevc,vvc,m4v,ivf,obu,av1,vc1,wtv,swf,mjpeg,yuv4mpegpipe,cavsvideo,h263,h261,bink,smk,nsv,amv,pva,roq,"
+    "png_pipe,jpeg_pipe,webp_pipe,bmp_pipe,tiff_pipe"
 )
 
 # PyAV raises more than its own errors on damaged files; UnicodeDecodeError is a ValueError.
@@ -122,9 +124,11 @@ class VideoReader:
 
     @property
     def _claimed_s(self) -> float | None:
-        """Length of the video stream by its header."""
-        length_s = float((self._stream.duration or 0) * (self._stream.time_base or 0))
-        return length_s if 0.0 < length_s <= self.limits.max_duration_s else None
+        """Length of the video stream by its header, or of all of the file; None where neither is to be believed."""
+        length_s = (
+            float((self._stream.duration or 0) * (self._stream.time_base or 0)) or self.expected_duration_s
+        )
+        return length_s if length_s and not self._notes and length_s <= self.limits.max_duration_s else None
 
     @property
     def info(self) -> VideoInfo:
@@ -150,8 +154,14 @@ class VideoReader:
             yield frame
         frame_rate = clock.rate_hz()
         timecode, doubts = start_timecode(self._container, frame_rate)
+        duration_s = clock.end_s(self._claimed_s)
+        if clock.frame_count == 1 and duration_s < SHORT_STILL_S:
+            self._notes += (
+                f"the film is one picture of {duration_s:.2g} s; make it as long as the music should be, "
+                "for instance with ffmpeg -loop 1 -i PICTURE -t 30 FILM.mp4",
+            )
         self._info = VideoInfo(
-            duration_s=clock.end_s(self._claimed_s),
+            duration_s=duration_s,
             frame_count=clock.frame_count,
             frame_rate=frame_rate,
             width=scaler.shown_width,

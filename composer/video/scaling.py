@@ -85,7 +85,10 @@ def _orientation(picture: av.VideoFrame) -> tuple[int, bool]:
     """Counter-clockwise quarter turns (0-3) that make the picture upright, and whether it is mirrored left to right
     before they are done.
     """
-    matrix = picture.side_data.get("DISPLAYMATRIX")
+    try:
+        matrix = picture.side_data.get("DISPLAYMATRIX")
+    except ValueError:  # beside it lies a kind of data that PyAV has no name for, as Exif up to PyAV 18
+        return round(picture.rotation / 90) % 4, False
     if matrix is None:
         return 0, False
     right_x, right_y, _, down_x, down_y = np.frombuffer(matrix, np.int32)[:5].tolist()
