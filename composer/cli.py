@@ -15,13 +15,17 @@ from typing import Any
 from composer import __version__, interrupt
 from composer.errors import FrameScoreError, OutOfResources
 from composer.options import (
+    TEMPO_MODES,
     parse_bars,
     parse_candidates,
     parse_hit,
     parse_level,
     parse_metre,
     parse_mood,
+    parse_plot,
     parse_seed,
+    parse_silence,
+    parse_start_timecode,
     parse_tempo_bpm,
 )
 from composer.terminal import Console
@@ -152,10 +156,46 @@ def make_parser() -> argparse.ArgumentParser:
     group.add_argument(
         "--clip-weights", type=Path, metavar="FILE", help="its weights, safetensors; default: the hub"
     )
+    group.add_argument(
+        "--prompts",
+        type=Path,
+        metavar="FILE",
+        help="your own prompts for CLIP, YAML or CSV, each with its mood",
+    )
+    group.add_argument(
+        "--start-timecode",
+        type=parse_start_timecode,
+        metavar="01:00:00:00",
+        help="label of the first frame, where the file names none or another; markers are counted from it",
+    )
 
     wishes = argparse.ArgumentParser(add_help=False)
     group = wishes.add_argument_group("musical wishes")
-    group.add_argument("--hit", type=parse_hit, action="append", default=[], metavar='12.48="door slam"')
+    group.add_argument(
+        "--hit",
+        type=parse_hit,
+        action="append",
+        default=[],
+        metavar='12.48="door slam [stop]"',
+        help="a moment to meet within half a frame; at its end [accent], [stinger], [swell] or [stop] "
+        "for what the music does there, ? for a wish only",
+    )
+    group.add_argument(
+        "--markers",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="hits from an EDL, a marker list of REAPER, Premiere or Resolve, a PySceneDetect list or a CSV",
+    )
+    group.add_argument(
+        "--silence",
+        type=parse_silence,
+        action="append",
+        default=[],
+        metavar="12.5-20",
+        help="no music from there to there",
+    )
     group.add_argument("--key", metavar="Am", help="one key for the whole film")
     group.add_argument(
         "--style",
@@ -164,6 +204,11 @@ def make_parser() -> argparse.ArgumentParser:
     )
     group.add_argument(
         "--tempo", type=parse_tempo_bpm, metavar="BPM", help="wished tempo, quarter notes a minute"
+    )
+    group.add_argument(
+        "--tempo-mode",
+        choices=TEMPO_MODES,
+        help="one tempo, one a section, or bending to the hits; default smooth, or as the cue sheet says",
     )
     group.add_argument("--metre", type=parse_metre, metavar="3/4", help="one metre for the whole film")
 
@@ -211,10 +256,19 @@ def make_parser() -> argparse.ArgumentParser:
     command = add("analyze", "what the controllers see in a video, as features.npz", seeing)
     command.add_argument("video", type=Path, metavar="VIDEO")
     add_output(command, "features.npz")
+    command.add_argument(
+        "--plot", type=parse_plot, metavar="FILE", help="draw them over time: .png, .svg or .pdf"
+    )
 
     command = add("spot", "an editable cue sheet: sections, moods, keys, tempo, hits", seeing, wishes)
     command.add_argument("video", type=Path, metavar="VIDEO")
     add_output(command, "cues.yaml")
+    command.add_argument(
+        "--schema",
+        action=PrintSchema,
+        nargs=0,
+        help="print the JSON Schema of cue sheets for editors, and end",
+    )
 
     summary = "an editable MIDI score from a video, a cue sheet or nothing"
     command = add("compose", summary, seeing, wishes, composing)
@@ -251,6 +305,14 @@ def make_parser() -> argparse.ArgumentParser:
 
     add("doctor", "what is installed, what is missing, and the command that mends it")
     return parser
+
+
+class PrintSchema(argparse.Action):
+    """Prints the schema of cue sheets and ends the command, as ``--help`` does."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        schema = Path(__file__).with_name("spotting") / "cues.schema.json"
+        parser.exit(0, schema.read_text(encoding="utf-8"))
 
 
 def add_free(command: argparse.ArgumentParser) -> None:

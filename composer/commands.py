@@ -8,17 +8,19 @@ exit code. Errors leave as the exceptions of `composer.errors` and `render.error
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from composer.errors import BadInput, NotInstalled
-from composer.options import HitWish, WrongUsage, any_seed, is_cue_sheet, seed_from
+from composer.options import WrongUsage, any_seed, is_cue_sheet, seed_from
 from composer.output import explain, sha256_of, staged_file
-from composer.spotting.cues import CueSheet, Hit
+from composer.spotting.cues import CueSheet, Hit, TempoMode
 from composer.terminal import Console, Progress
 from composer.video.features import VideoFeatures
+
+if TYPE_CHECKING:
+    from composer.tokens.picture import PictureTrack
 
 # Seconds a stage takes for half a minute of 720p film; only their ratios matter, for the time left.
 SHARES = {
@@ -30,38 +32,57 @@ SHARES = {
     "orchestra": 0.1,
 }
 WRITING_SHARES = {"midi": 0.1, "musicxml": 1.5, "sound": 7.0, "film": 5.0}
+PLOT_SHARE = 1.0
 SYNTHESIS_SHARE = 0.7  # of making sound; the rest is mastering, which reports nothing
-USER_HIT_WEIGHT = 1.0
+USER_HIT_WEIGHT, WISHED_HIT_WEIGHT = 1.0, 0.5
+DEFAULT_TEMPO_MODE: TempoMode = "smooth"
 CLIP_OFF = "none"
+FILM_WISHES = ("hit", "markers", "silence", "tempo_mode", "start_timecode")
 FREE_WISHES = ("bars", "valence", "arousal", "density", "dynamics")
 
 
 def analyze(options: Namespace, console: Console) -> int:
     """``framescore analyze``: a video to features.npz."""
+    from composer.report import describe
+
     refuse_overwriting(options.output, options.video)
-    with Progress(console, {"video": SHARES["video"]}) as progress, staged_file(options.output) as path:
+    if options.plot is not None:
+        refuse_overwriting(options.plot, options.video)
+    shares = {"video": SHARES["video"], "plot": PLOT_SHARE}
+    with Progress(console, shares) as progress, staged_file(options.output) as path:
         features = watch(options, progress, console)
         features.save(path)
-    from composer.report import describe
+        if options.plot is not None:
+            progress.begin("plot")
+            from composer.plots.features import plot_features
+
+            plot_features(features, options.plot)
 
     seed = choose_seed(options, features.sha256, console)
     console.say(
         f"{options.output}: {features.duration_s:.2f} s, {features.frame_count} frames, {cuts_text(features)}"
     )
-    console.result({"output": str(options.output), "seed": seed, "input": describe(features)})
+    console.result(
+        {
+            "output": str(options.output),
+            "plot": str(options.plot) if options.plot is not None else None,
+            "seed": seed,
+            "input": describe(features),
+        }
+    )
     return 0
 
 
 def spot(options: Namespace, console: Console) -> int:
     """``framescore spot``: a video to cues.yaml."""
-    from composer.spotting.cues_io import write_cues
+    from composer.cue_files import write_sheet
 
     refuse_overwriting(options.output, options.video)
     check_wishes(options)
-    with Progress(console, SHARES) as progress, staged_file(options.output) as path:
+    with Progress(console, SHARES) as progress:
         features = watch(options, progress, console)
         cues = spot_film(options, features, progress, console)
-        write_cues(cues, path)
+        write_sheet(cues, features, options.output)
     console.say(f"{options.output}: {len(cues.sections)} sections, {len(cues.hits)} hits")
     console.result({"output": str(options.output), "seed": cues.seed, **summary(cues)})
     return 0
@@ -71,6 +92,7 @@ def compose(options: Namespace, console: Console) -> int:
     """``framescore compose``: a video, a cue sheet or, with ``--free``, nothing to MIDI, and MusicXML where asked
     for.
     """
+    from composer.cue_files import seen_beside
     from composer.midi import write_midi
     from composer.pipeline import CANDIDATES
     from composer.pipeline import compose as compose_score
@@ -83,19 +105,24 @@ def compose(options: Namespace, console: Console) -> int:
     sees_film = not options.free and not is_cue_sheet(options.source)
     shares = {name: share for name, share in SHARES.items() if sees_film or name not in ("video", "spotting")}
     with Progress(console, {**shares, "midi": 0.2}) as progress, staged_file(options.output) as path:
-        features = None
+        picture: VideoFeatures | PictureTrack | None = None
         if options.free:
             cues = free_sheet(options, console)
         elif is_cue_sheet(options.source):
             cues = read_sheet(options, console)
+            picture = seen_beside(cues, options.source)
+            if cues.picture and picture is None:
+                console.say(
+                    f"note: {cues.picture} is not beside the cue sheet; the chords follow its moods alone"
+                )
         else:
             options.video = options.source
-            features = watch(options, progress, console)
-            cues = spot_film(options, features, progress, console)
+            picture = watch(options, progress, console)
+            cues = spot_film(options, picture, progress, console)
         candidates = options.best_of or CANDIDATES
         score = compose_score(
             cues,
-            features,
+            picture,
             seed=cues.seed,
             candidates=candidates,
             by_section=not options.free,
@@ -173,15 +200,31 @@ def watch(options: Namespace, progress: Progress, console: Console) -> VideoFeat
     """Decode the video once and say what the reader of the report must know."""
     from composer.video.analyze import analyze as analyze_video
     from composer.video.semantics import ClipSource
+    from composer.video.user_prompts import read_prompts
 
     progress.begin("video")
+    prompts = read_prompts(options.prompts) if options.prompts is not None else ()
     clip = None
     if options.clip_model != CLIP_OFF:
-        clip = ClipSource(options.clip_model, options.clip_weights, options.offline)
+        clip = ClipSource(options.clip_model, options.clip_weights, options.offline, prompts=prompts)
     features = analyze_video(options.video, clip=clip, progress=progress)
     for warning in features.warnings:
         console.say(f"note: {warning}")
-    return features
+    start_timecode = started_at(options, features.start_timecode, features.frame_rate)
+    return replace(features, start_timecode=start_timecode)
+
+
+def started_at(options: Namespace, known: str, frame_rate: float) -> str:
+    """The label of the first frame: the command line's, or the one ``known``. Raises BadInput."""
+    from composer.timecode import frame_number
+
+    if options.start_timecode is None:
+        return known
+    try:
+        frame_number(options.start_timecode, frame_rate)
+    except ValueError as error:
+        raise BadInput(f"--start-timecode: {error}") from error
+    return str(options.start_timecode)
 
 
 def spot_film(options: Namespace, features: VideoFeatures, progress: Progress, console: Console) -> CueSheet:
@@ -190,7 +233,7 @@ def spot_film(options: Namespace, features: VideoFeatures, progress: Progress, c
     from composer.spotting.spot import spot as spot_features
 
     seed = choose_seed(options, features.sha256, console)
-    hits = wished_hits(options.hit, features.duration_s)
+    hits = wished_hits(options, features.duration_s, features.frame_rate, features.start_timecode)
     progress.begin("spotting")
     cues = spot_features(
         features,
@@ -200,14 +243,16 @@ def spot_film(options: Namespace, features: VideoFeatures, progress: Progress, c
         tempo_bpm=options.tempo,
         metre=options.metre,
         hits=hits,
+        silences=options.silence,
+        tempo_mode=options.tempo_mode or DEFAULT_TEMPO_MODE,
     )
     return with_provenance(cues, features)
 
 
 def read_sheet(options: Namespace, console: Console) -> CueSheet:
-    """A cue sheet with the command line's key, style, tempo, metre, hits and seed put over it.
+    """A cue sheet with the command line's key, style, tempo, metre, hits and seed put over it; the file is left alone.
 
-    Tempo, metre and hits move bars, so the tempo map is solved again for them.
+    Tempo, its mode, metre and hits move bars, so the tempo map is solved again for them.
     """
     from composer.spotting.cues_io import read_cues
     from composer.spotting.tempo_solver import solve
@@ -226,9 +271,17 @@ def read_sheet(options: Namespace, console: Console) -> CueSheet:
     sections = tuple(
         replace(section, **changed, reasons={**section.reasons, **reasons}) for section in cues.sections
     )
-    hits = sorted((*cues.hits, *wished_hits(options.hit, cues.duration_s)), key=lambda hit: hit.time_s)
-    cues = replace(cues, sections=sections, hits=tuple(hits), seed=seed)
-    if options.tempo is None and options.metre is None and not options.hit:
+    start_timecode = started_at(options, cues.start_timecode, cues.frame_rate)
+    wished = wished_hits(options, cues.duration_s, cues.frame_rate, start_timecode)
+    hits = tuple(sorted(dict.fromkeys((*cues.hits, *wished)), key=lambda hit: hit.time_s))
+    tempo_mode = options.tempo_mode or cues.tempo_mode
+    moves = (
+        (options.tempo, options.metre) != (None, None) or hits != cues.hits or tempo_mode != cues.tempo_mode
+    )
+    cues = replace(
+        cues, sections=sections, hits=hits, seed=seed, tempo_mode=tempo_mode, start_timecode=start_timecode
+    )
+    if not moves:
         return cues
     return replace(
         cues, tempo_map=solve(cues.duration_s, cues.frame_rate, cues.sections, cues.hits).tempo_map
@@ -260,31 +313,46 @@ def free_sheet(options: Namespace, console: Console) -> CueSheet:
     return cues
 
 
-def wished_hits(wishes: Sequence[HitWish], duration_s: float) -> tuple[Hit, ...]:
-    """The user's hits: required, as heavy as can be. Raises BadInput for one after the film's end."""
-    for wish in wishes:
+def wished_hits(
+    options: Namespace, duration_s: float, frame_rate: float, start_timecode: str
+) -> tuple[Hit, ...]:
+    """The user's hits, as heavy as can be, and those of the marker files. Raises BadInput for one outside the film."""
+    from composer.spotting.markers import read_markers
+
+    hits = []
+    for wish in options.hit:
         if wish.time_s >= duration_s:
             raise BadInput(
                 f"--hit {wish.time_s:g}: the film ends at {duration_s:.2f} s; give an earlier time"
             )
-    return tuple(
-        Hit(wish.time_s, wish.label, weight=USER_HIT_WEIGHT, required=True, kind="user") for wish in wishes
-    )
+        weight = USER_HIT_WEIGHT if wish.is_required else WISHED_HIT_WEIGHT
+        hits.append(
+            Hit(wish.time_s, wish.label, weight, required=wish.is_required, kind="user", gesture=wish.gesture)
+        )
+    for path in options.markers:
+        hits += read_markers(
+            path, frame_rate=frame_rate, start_timecode=start_timecode, duration_s=duration_s
+        )
+    return tuple(hits)
 
 
 def check_source(options: Namespace) -> None:
     """Raise WrongUsage where there is not exactly one thing to compose from, or wishes that do not go with it."""
     if options.free == (options.source is not None):
         raise WrongUsage("give either VIDEO or cues.yaml, or --free for music without a picture")
-    if options.free and options.hit:
-        raise WrongUsage("--hit: music without a picture has nothing to hit; leave it out")
+    for name in FILM_WISHES:
+        if options.free and getattr(options, name):
+            option = name.replace("_", "-")
+            raise WrongUsage(f"--{option}: music without a picture has nothing to follow; leave it out")
+    if options.source is not None and is_cue_sheet(options.source) and options.silence:
+        raise WrongUsage("--silence goes with a video; in a cue sheet, write 'silent: true' in its section")
     for name in FREE_WISHES:
         if not options.free and getattr(options, name) is not None:
             raise WrongUsage(f"--{name} goes with --free; for a film, edit the cue sheet that 'spot' writes")
 
 
 def check_wishes(options: Namespace) -> None:
-    """Raise WrongUsage for a key or a style that does not exist, before any work is done."""
+    """Before any work is done: WrongUsage for an unknown key or style, BadInput for a marker file that is missing."""
     from composer.palettes import PALETTES
     from composer.theory import Key
 
@@ -292,6 +360,9 @@ def check_wishes(options: Namespace) -> None:
         raise WrongUsage(
             f"--style {options.style}: no such style; the styles are {', '.join(sorted(PALETTES))}"
         )
+    for path in options.markers:
+        if not path.is_file():
+            raise BadInput(f"{path}: no such file; check the name of the markers")
     if options.key is not None:
         try:
             options.key = str(Key.parse(options.key))
@@ -347,7 +418,10 @@ def summary(cues: CueSheet) -> dict[str, Any]:
             }
             for s in cues.sections
         ],
-        "hits": [{"time_s": hit.time_s, "label": hit.label, "kind": hit.kind} for hit in cues.hits],
+        "hits": [
+            {"time_s": hit.time_s, "label": hit.label, "kind": hit.kind, "required": hit.required}
+            for hit in cues.hits
+        ],
     }
 
 

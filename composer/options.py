@@ -12,8 +12,12 @@ import re
 from argparse import ArgumentTypeError
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from composer.errors import FrameScoreError
+
+if TYPE_CHECKING:
+    from composer.spotting.cues import Gesture
 
 MAX_SEED = 2**31 - 1
 MIN_TEMPO_BPM, MAX_TEMPO_BPM = 40.0, 240.0
@@ -22,6 +26,8 @@ MAX_CANDIDATES = 64
 MAX_BARS = 2000
 TIME_PATTERN = re.compile(r"(?:(?:(\d{1,2}):)?(\d{1,3}):)?(\d{1,6}(?:\.\d{0,9})?)")
 CUE_SHEET_SUFFIXES = (".yaml", ".yml")
+PLOT_SUFFIXES = (".png", ".svg", ".pdf")
+TEMPO_MODES = ("constant", "stepped", "smooth")
 
 
 class WrongUsage(FrameScoreError):
@@ -32,21 +38,56 @@ class WrongUsage(FrameScoreError):
 
 @dataclass(frozen=True)
 class HitWish:
-    """A moment the user wants the music to meet."""
+    """A moment the user wants the music to meet, and what the music does there."""
 
     time_s: float
     label: str
+    gesture: Gesture = "auto"
+    is_required: bool = True
 
 
 def parse_hit(text: str) -> HitWish:
-    """``12.48="door slam"`` or ``12.48`` to a `HitWish`. Raises ArgumentTypeError."""
+    """``12.48="door slam"``, ``12.48="door slam [stop]"`` or ``12.48`` to a `HitWish`. Raises ArgumentTypeError.
+
+    What the label may say is told by `composer.spotting.markers.labels`.
+    """
+    from composer.spotting.markers.labels import read_label
+
     time_text, _, label = text.partition("=")
-    label = " ".join(label.strip().strip("\"'").split()) or "hit"
+    label = " ".join(label.strip().strip("\"'").split())
     if len(label) > MAX_LABEL_CHARACTERS:
         raise ArgumentTypeError(
             f"the label of a hit has at most {MAX_LABEL_CHARACTERS} characters: {label!r}"
         )
-    return HitWish(parse_time_s(time_text), label)
+    said = read_label(label)
+    return HitWish(parse_time_s(time_text), said.name or "hit", said.gesture, not said.is_wished)
+
+
+def parse_silence(text: str) -> tuple[float, float]:
+    """``12.5-20`` or ``1:02-1:30.5`` to start and end in s. Raises ArgumentTypeError."""
+    start, _, end = text.partition("-")
+    start_s, end_s = parse_time_s(start), parse_time_s(end)
+    if end_s <= start_s:
+        raise ArgumentTypeError(f"{text!r} ends before it starts; write a silence such as 12.5-20")
+    return start_s, end_s
+
+
+def parse_start_timecode(text: str) -> str:
+    """A timecode of the first frame such as ``01:00:00:00``. Raises ArgumentTypeError."""
+    from composer.timecode import parse_timecode
+
+    try:
+        parse_timecode(text)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from error
+    return text.strip()
+
+
+def parse_plot(text: str) -> Path:
+    """A file name for a picture. Raises ArgumentTypeError."""
+    if Path(text).suffix.lower() not in PLOT_SUFFIXES:
+        raise ArgumentTypeError(f"{text!r}: a picture is named {', '.join('*' + s for s in PLOT_SUFFIXES)}")
+    return Path(text)
 
 
 def parse_time_s(text: str) -> float:
