@@ -27,12 +27,14 @@ STEP_S = 0.5
 DENSITY_RANGE = 0.3
 USUAL_SHARE = 95.0  # percentile of the distance from the mean at which the range is reached
 LEAST_SPREAD = 0.4  # of the mean: motion that varies less does not reach it
+MOVEMENT_SMOOTHING = 3  # steps: what is shorter than a bar is no matter of its density
 STILL = 1.0  # RGB difference of a picture in which nothing moves, for noise and grain
 
 # The range of values below which there is no curve, and how far a line may stray.
 MOOD_LEAST, MOOD_TOLERANCE = 0.1, 0.05
-DENSITY_LEAST, DENSITY_TOLERANCE = 0.06, 0.03
+DENSITY_LEAST, DENSITY_TOLERANCE = 0.06, 0.06
 DYNAMICS_LEAST, DYNAMICS_TOLERANCE = 0.05, 0.025
+MAX_POINTS = 32  # of a curve: a person must be able to read it
 DYNAMICS_OF_DENSITY = 0.3
 DYNAMICS_SMOOTHING = 5  # steps
 LOWEST, HIGHEST = 0.03, 1.0  # density and dynamics stay between
@@ -49,7 +51,7 @@ class Movement:
     def of(cls, features: VideoFeatures) -> Movement:
         """The movement of a film, cuts taken out."""
         times_s = np.arange(0.0, max(features.duration_s, STEP_S), STEP_S) + STEP_S / 2
-        felt = np.sqrt(rgb_difference_at(features, times_s) + STILL)
+        felt = smooth(np.sqrt(rgb_difference_at(features, times_s) + STILL), MOVEMENT_SMOOTHING)
         away = felt - felt.mean()
         spread = max(float(np.percentile(np.abs(away), USUAL_SHARE)), LEAST_SPREAD * float(felt.mean()))
         return cls(times_s, np.clip(away / spread, -1, 1) * DENSITY_RANGE)
@@ -88,11 +90,15 @@ def section_curves(
 
 def fit_curve(times_s: np.ndarray, values: np.ndarray, least: float, tolerance: float) -> Curve:
     """A curve through ``values`` (T,) at ``times_s`` (evenly spaced), as changes from their mean: straight lines that
-    stay within ``tolerance``. Empty where the values differ by less than ``least``.
+    stay within ``tolerance``, or a wider one where that takes more than `MAX_POINTS`. Empty where the values differ
+    by less than ``least``.
     """
     if np.ptp(values) < least:
         return ()
     kept = simplify(times_s, values, tolerance)
+    while kept.size > MAX_POINTS:
+        tolerance *= 1.25
+        kept = simplify(times_s, values, tolerance)
     drawn = np.interp(times_s, times_s[kept], values[kept])
     changes = values - drawn.mean()
     return tuple(CurvePoint(round(float(times_s[i]), 2), round(float(changes[i]), 3)) for i in kept)

@@ -19,19 +19,21 @@ SAME_THEME = 0.62  # stretches closer than this share a theme; 1 is a clear chan
 MEANING_WEIGHT = 2.0  # against 1 of light and palette together
 
 
-def themes(features: VideoFeatures, stretches: Sequence[tuple[float, float]]) -> list[int]:
+def themes(
+    features: VideoFeatures, stretches: Sequence[tuple[float, float]], differs: Sequence[bool]
+) -> list[int]:
     """A number for each of ``stretches`` (start and end in s, in order): 0, 1, ... in order of appearance.
 
-    Stretches that touch are never of one theme: a boundary was found between them.
+    ``differs``: whether it was found to look unlike the one before, and so cannot be of its theme.
     """
     looks = _Looks(features)
     known: list[np.ndarray] = []
     lengths_s: list[float] = []
     numbers: list[int] = []
-    for index, (start_s, end_s) in enumerate(stretches):
+    for (start_s, end_s), other in zip(stretches, differs, strict=True):
         mean = looks.mean(start_s, end_s)
         far = np.array([looks.distance(mean, theme) for theme in known])
-        if index and stretches[index - 1][1] == start_s:
+        if other and numbers:
             far[numbers[-1]] = np.inf
         best = int(np.argmin(far)) if far.size else -1
         if best >= 0 and far[best] < SAME_THEME:

@@ -17,7 +17,7 @@ from composer.video.features import VideoFeatures
 
 POOLED_BINS = 8  # of each axis of the colour histograms
 MAX_AXES = 24  # principal axes kept of a feature of many dimensions
-MAX_ROWS = 256  # samples that the axes are found from
+MAX_ROWS = 128  # samples that the axes are found from
 
 # A change of this size in a feature counts 1.
 COLOUR_SCALE = 0.55  # Hellinger distance
@@ -109,7 +109,9 @@ def principal(values: np.ndarray) -> np.ndarray:
         return values
     rows = values[:: -(-len(values) // MAX_ROWS)]
     centre = rows.mean(axis=0)
-    axes = np.linalg.svd(rows - centre, full_matrices=False)[2][:MAX_AXES]
+    away = rows - centre
+    axes = np.linalg.eigh(away @ away.T)[1][:, -MAX_AXES:].T @ away  # of few rows, that is quicker than an SVD
+    axes /= np.maximum(np.linalg.norm(axes, axis=1, keepdims=True), 1e-9)
     return (values - centre) @ axes.T
 
 

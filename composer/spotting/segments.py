@@ -12,7 +12,8 @@ Trans. Circuits and Systems for Video Technology 9, 1999); where two neighbours 
 section. Boundaries move to a cut where one is near and are never closer than `MIN_SECTION_S`. All lengths are those of
 a film of a minute and grow with the cube root of its length, up to five-fold: a feature film is told in minutes.
 
-A fade through black is how an editor ends a chapter: a lone one is a boundary in its middle, whatever follows.
+A fade through black is how an editor ends a chapter: a lone one is a boundary in its middle, whatever follows; the
+next chapter may have the same theme.
 """
 
 from __future__ import annotations
@@ -39,14 +40,14 @@ WINDOW_S = 5.0  # seen before and after a moment, on the finest scale
 MIN_SECTION_S = 7.0
 RETURN_S = 10.0  # a state that gives way to the one before it within this was none
 
-SCALES = (1, 2, 4)  # of the window
+SCALES = (1, 2, 4, 8)  # of the window
 COARSE_APART = 0.75  # of a coarse window: a boundary found on a finer scale speaks for what lies closer
 CHANGE = 0.9  # that counts as one, where nothing varies within the finest windows
-VARIATION = 3.5  # how far a change must stand out of what the shots vary: of their variance over the shots of a window
+VARIATION = 6.0  # how far a change must stand out of what the shots vary: of their variance over the shots of a window
 MIN_SHOT_S, MAX_SHOT_S = 0.5, 3.0  # a shot is one look at a place for so long
 CUT_BONUS = 0.25  # for a boundary on a cut
 SNAP, MAX_SNAP_S = 0.3, 4.0  # of the window: a boundary moves this far to a cut
-SAME_NEIGHBOUR = 0.6  # neighbours closer than this are one section
+SAME_NEIGHBOUR = 0.8  # neighbours closer than this are one section
 RETURN_SHARE = 0.5  # of a change: nearer than this to what was before, the picture has returned
 
 
@@ -97,7 +98,8 @@ def segment_film(
     spans = list(pairwise([*(boundary.time_s for boundary in ordered), features.duration_s]))
     why = {silence.start_s: silence.reason for silence in silences}
     music = [span for span in spans if span[0] not in why]
-    letters = dict(zip(music, map(theme_letter, themes(features, music)), strict=True))
+    numbers = themes(features, music, [not edges[start_s].firm for start_s, _ in music])
+    letters = dict(zip(music, map(theme_letter, numbers), strict=True))
     return tuple(
         Segment(*span, letters.get(span, ""), boundary.novelty, boundary.reason, why.get(span[0], ""))
         for span, boundary in zip(spans, ordered, strict=True)

@@ -7,7 +7,7 @@ Mood is valence and arousal, -1..1 (Russell's circumplex, 1980).
   Steblin 1983); the seed picks among three.
 - Other keys stay within one accidental of the first: the same key, its relative, its dominant (its subdominant on
   the flat side), and that one's relative.
-- Tempo: V-MusProd's linear 90-130 BPM by motion, moved by up to 30 BPM with arousal. Where nothing moves because
+- Tempo: V-MusProd's linear 90-130 BPM by motion, moved by up to 40 BPM with arousal. Where nothing moves because
   there is no picture, motion is as strong as arousal asks.
 - Density and dynamics rise with arousal, density with motion as well.
 """
@@ -22,7 +22,7 @@ from composer.theory import Key, Mode
 
 SLOWEST_BPM, FASTEST_BPM = 60.0, 140.0
 MOTION_BPM = (90.0, 130.0)  # V-MusProd
-AROUSAL_BPM = 30.0
+AROUSAL_BPM = 40.0
 LEAST_DENSITY, ENERGY_DENSITY, MOTION_DENSITY = 0.15, 0.55, 0.3
 LEAST_DYNAMICS, ENERGY_DYNAMICS = 0.2, 0.7
 
