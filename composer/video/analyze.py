@@ -12,9 +12,10 @@ from composer.errors import BadInput, NotInstalled
 from composer.video.color import ColorController
 from composer.video.features import VideoFeatures
 from composer.video.motion import MotionController
+from composer.video.patches import PatchController
 from composer.video.reader import DEFAULT_LIMITS, Limits, VideoReader
 from composer.video.semantics import INTERVAL_S, ClipSource, SemanticController, Semantics, load_clip
-from composer.video.shots import ShotController
+from composer.video.shots import DEFAULT_DETECTOR, ShotController
 
 PROGRESS_STEP = 0.01
 
@@ -25,6 +26,7 @@ def analyze(
     clip: ClipSource | None = None,
     progress: Callable[[float], None] | None = None,
     limits: Limits = DEFAULT_LIMITS,
+    detector: str = DEFAULT_DETECTOR,
 ) -> VideoFeatures:
     """Watch the film at ``path``.
 
@@ -40,22 +42,25 @@ def analyze(
                 semantic = SemanticController(load_clip(clip), clip.prompts)
             except NotInstalled as error:
                 warnings.append(f"the picture was not looked at with CLIP, colour and motion decide: {error}")
-        color, motion, shots = ColorController(), MotionController(), ShotController()
+        color, motion, shots = ColorController(), MotionController(), ShotController(detector)
+        patches = PatchController()
         expected_s = reader.expected_duration_s
         reported = 0.0
         for frame in reader.frames(INTERVAL_S if semantic else None):
             color.see(frame.time_s, frame.rgb)
             motion.see(frame.time_s, frame.rgb)
             shots.see(frame.time_s, frame.rgb)
+            patches.see(frame.time_s, frame.rgb)
             if semantic and frame.detail is not None:
                 semantic.see(frame.time_s, frame.detail)
             if progress and expected_s and frame.time_s / expected_s >= reported + PROGRESS_STEP:
                 reported = min(0.99, frame.time_s / expected_s)
                 progress(reported)
         info = reader.info
-    cuts = shots.finish()
-    cut_times_s = np.array([cut.time_s for cut in cuts], dtype=np.float64)
+    shot = shots.finish(info.duration_s)
+    cut_times_s = np.array([cut.time_s for cut in shot.cuts], dtype=np.float64)
     moved = motion.finish(info.duration_s, cut_times_s)
+    changed = patches.finish()
     seen = semantic.finish() if semantic else Semantics.none()
     features = VideoFeatures(
         source=path.name,
@@ -68,7 +73,7 @@ def analyze(
         start_timecode=info.start_timecode,
         has_audio=info.has_audio,
         cut_times_s=cut_times_s,
-        cut_strengths=np.array([cut.strength for cut in cuts]),
+        cut_strengths=np.array([cut.strength for cut in shot.cuts]),
         color_times_s=np.array([sample.time_s for sample in color.samples]),
         color_histograms=np.stack([sample.histogram for sample in color.samples]),
         brightness=np.array([sample.brightness for sample in color.samples]),
@@ -77,6 +82,15 @@ def analyze(
         motion_times_s=moved.times_s,
         rgb_difference=moved.rgb_difference,
         saliency=moved.saliency,
+        speed=moved.speed,
+        visual_beats_s=moved.beats.times_s,
+        visual_beat_strengths=moved.beats.strengths,
+        flash_times_s=np.array(shot.flash_times_s),
+        fade_starts_s=np.array([fade.start_s for fade in shot.fades]),
+        fade_ends_s=np.array([fade.end_s for fade in shot.fades]),
+        patch_times_s=changed.times_s,
+        patch_dissimilarity=changed.dissimilarity,
+        patch_source=changed.source,
         semantic_times_s=seen.times_s,
         semantic_tokens=seen.tokens,
         semantic_scores=seen.scores,

@@ -3,9 +3,9 @@
 Davis and Agrawala ("Visual Rhythm and Beat", 2018, 4.3) take the envelope of motion saliency, clip its highest per
 cent, and call a beat every local maximum within 0.15 s that is above its local mean (0.1 s) by a tenth of the
 largest value; CMT (Di et al., 2021) keeps those that also follow one tempo. Ours differ where the picture asks for
-it: flow is taken fifteen times a second, so both windows are half a second long and it takes a fifth to stand out; a beat must also
-be a real stop, of ``MIN_SALIENCY`` and a share of the speed before it, for the largest value of a film in which
-nothing stops is noise; and no tempo is asked for, since here the music follows the picture and not one pulse.
+it: flow is taken fifteen times a second, so both windows are half a second long and it takes a fifth to stand out;
+a beat must also be a real stop, of ``MIN_SALIENCY`` and a share of the speed before it, for the largest value of a
+film in which nothing stops is noise; and no tempo is asked for, since here the music follows the picture.
 """
 
 from __future__ import annotations

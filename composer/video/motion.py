@@ -121,8 +121,8 @@ def _slots(times_s: np.ndarray, count: int) -> np.ndarray:
 
 
 def _sampled(times_s: np.ndarray, ends_s: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Mean at each of ``times_s`` of the values (flows,) whose flow ends there, (T,) float32; where none does, what lies
-    between the flows beside it, or 0 where these are far.
+    """Mean at each of ``times_s`` of the values (flows,) whose flow ends there, (T,) float32; where none does, what
+    lies between the flows beside it, or 0 where these are far.
     """
     sampled = np.zeros(len(times_s), np.float32)
     if len(ends_s):
