@@ -1,7 +1,7 @@
 """What the controllers saw of a film, over time: `plot_features`.
 
 One row a reading, all over one time axis; rows without a reading are left out. Long films are pooled to `COLUMNS`
-moments: peaks of what comes in bursts, means of the rest.
+moments: peaks of what comes in bursts, means of the rest; cuts are counted there, and visual beats left out.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from composer.video.likeness import prompt_shares
 COLUMNS = 1500  # more than a page resolves
 RIBBON_PX = 40  # height
 WIDTH_IN, ROW_IN = 11.0, 0.85
-LEFT, RIGHT = 0.075, 0.8  # of the width, that the rows span; names to the right
+LEFT, RIGHT = 0.125, 0.8  # of the width, that the rows span; names to the right
 MOST_CUT_LINES = 150  # more through all rows would hide them
 MOST_BEATS = 400
 TOP_PROMPTS = 8
@@ -75,15 +75,15 @@ def features_figure(features: VideoFeatures) -> Figure:
         right=RIGHT,
         top=1 - 0.6 / height_in,
         bottom=0.5 / height_in,
-        hspace=0.3,
+        hspace=0.28,
     )
     figure.text(LEFT, 1 - 0.25 / height_in, features.source[:90], size=11, weight="bold", parse_math=False)
     figure.text(LEFT, 1 - 0.45 / height_in, _facts(features), color=GREY)
     for index, row in enumerate(rows):
         axes = figure.add_subplot(grid[index])
         row.draw(axes, features)
-        axes.set_ylabel(row.name, rotation=0, ha="right", va="center", labelpad=24)
-        axes.yaxis.set_label_coords(-0.035, 0.5)
+        axes.set_ylabel(row.name, rotation=0, ha="left", va="center")
+        axes.yaxis.set_label_coords(-0.13, 0.5)
         if row.has_cut_lines and len(features.cut_times_s) <= MOST_CUT_LINES:
             axes.vlines(
                 features.cut_times_s, 0, 1, transform=axes.get_xaxis_transform(), color=GREY, lw=0.4, zorder=0
@@ -116,7 +116,7 @@ def _rows(features: VideoFeatures) -> list[_Row]:
         (features.saliency.any(), _Row("saliency", 0.8, _draw_saliency)),
         (features.patch_times_s.size, _Row("patches", 0.8, _draw_patches)),
         (True, _Row("mood", 1.2, _draw_mood)),
-        (features.semantic_scores.size, _Row("looks\nlike", 1.8, _draw_prompts)),
+        (features.semantic_scores.size, _Row("looks like\n(the darker\nthe more)", 1.8, _draw_prompts)),
     ]
     return [row for there_is, row in rows if there_is]
 
@@ -138,12 +138,16 @@ def _draw_shots(axes: Axes, features: VideoFeatures) -> None:
     if features.fade_starts_s.size:
         spans = zip(features.fade_starts_s, features.fade_ends_s, strict=True)
         boxes = [Rectangle((start_s, 0), end_s - start_s, 1.25) for start_s, end_s in spans]
-        axes.add_collection(PatchCollection(boxes, facecolor=SKY, alpha=0.5, lw=0, label="fade"))
-        axes.plot([], [], color=SKY, alpha=0.5, lw=6, label="fade through black")
-    if features.cut_times_s.size:
-        axes.vlines(
-            features.cut_times_s, 0, features.cut_strengths, color=BLACK, lw=0.8, label="cut, by strength"
-        )
+        axes.add_collection(PatchCollection(boxes, facecolor=SKY, alpha=0.5, lw=0))
+        axes.plot([], [], color=SKY, alpha=0.5, lw=6, label="fade")
+    cuts_s = features.cut_times_s
+    if len(cuts_s) > MOST_CUT_LINES:
+        counts, edges_s = np.histogram(cuts_s, MOST_CUT_LINES, (0.0, features.duration_s))
+        a_minute = 60.0 * counts * MOST_CUT_LINES / features.duration_s
+        axes.stairs(a_minute / a_minute.max(), edges_s, fill=True, color=BLACK, lw=0)
+        axes.plot([], [], color=BLACK, lw=4, label=f"cuts a minute,\nup to {a_minute.max():.0f}")
+    elif cuts_s.size:
+        axes.vlines(cuts_s, 0, features.cut_strengths, color=BLACK, lw=0.8, label="cut, by strength")
     if features.flash_times_s.size:
         heights = np.full(features.flash_times_s.size, 1.1)
         axes.plot(features.flash_times_s, heights, "v", color=VERMILION, ms=4, label="flash")
