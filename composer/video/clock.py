@@ -17,7 +17,7 @@ import heapq
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from statistics import median
+from statistics import median, median_low
 
 import numpy as np
 
@@ -29,9 +29,8 @@ RATE_TOLERANCE = 0.02  # a declared rate this close to the measured one is the e
 STANDARD_RATES_HZ = (24000 / 1001, 24.0, 25.0, 30000 / 1001, 30.0, 50.0, 60000 / 1001, 60.0)
 STANDARD_TOLERANCE = 0.002  # relative, of a rate measured on rounded timestamps
 EXACT_TOLERANCE = 2.5e-4  # of a declared rate: 23.98 is 24000/1001, 24 is not
-GRID_FRAMES = (
-    0.15  # a picture so near to a whole frame of a rate lies on it; timestamps may be whole milliseconds
-)
+MILLISECOND_S = 0.00101  # steps no further apart are the same one, rounded
+GRID_FRAMES = 0.15  # a picture so near to a whole frame of a rate lies on it
 GRID_SHARE = 0.95  # of the pictures that must
 LEAST_SHOWN = 0.9  # of the frames of that rate that must be there
 FALLBACK_RATE_HZ = 25.0  # where a file names no rate and has one picture
@@ -115,9 +114,10 @@ class Clock:
         declared = declared and (_standard_rate(declared, EXACT_TOLERANCE) or declared)
         if not self._steps:
             return declared or FALLBACK_RATE_HZ
-        usual = 1.0 / median(self._steps)
-        mean = len(self._steps) / sum(self._steps)
-        times_s = self.last_s - np.append(np.cumsum(np.array(self._steps)[::-1])[::-1], 0.0)
+        steps_s = np.array(self._steps)
+        usual = 1.0 / steps_s[np.abs(steps_s - median_low(self._steps)) < MILLISECOND_S].mean()
+        mean = 1.0 / steps_s.mean()
+        times_s = self.last_s - np.append(np.cumsum(steps_s[::-1])[::-1], 0.0)
         by_likeness = sorted(STANDARD_RATES_HZ, key=lambda rate: (rate != declared, abs(rate / mean - 1.0)))
         for rate in by_likeness:
             frames = times_s * rate
@@ -126,9 +126,7 @@ class Clock:
                 return rate
         if declared and min(abs(declared / usual - 1.0), abs(declared / mean - 1.0)) < RATE_TOLERANCE:
             return declared
-        measured = (
-            mean if abs(mean / usual - 1.0) < 2.5 * RATE_TOLERANCE else usual
-        )  # steps rounded to ms or so
+        measured = mean if abs(mean / usual - 1.0) < 2.5 * RATE_TOLERANCE else usual
         return _standard_rate(measured, STANDARD_TOLERANCE) or measured
 
     def warnings(self) -> tuple[str, ...]:
