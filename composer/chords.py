@@ -41,6 +41,8 @@ VELOCITY = (44, 104)
 FREEDOM_NOTES = 0.3  # the model may choose within this share of the wished count
 FREEDOM_LEVELS = 2  # ... and within so many velocity levels
 MELODY_NOTES_A_SECOND = 3.0  # at most
+TUNE_A_SECOND = (0.4, 3.0)  # melody notes a second by density, where a section has a density curve
+FREEDOM_TUNE = 0.4  # the model may choose within this share of them
 LONGEST_MELODY_REST_BARS = 1
 HARMONIES = 6  # for every candidate of the other stages
 # Chords of the models' C major (False) and A minor (True) that may stand before the last tonic.
@@ -177,6 +179,9 @@ def bounds_of(
         recall = recall_chords(form, bar, source, known.chords)
         return replace(bounds, melody_notes=melody == known.plan.melody_notes[source], chord=only(recall))
     melody_notes = melody <= max(1.0, MELODY_NOTES_A_SECOND * bar_s)
+    if form.sections[bar].density_curve:
+        tune = float(np.interp(form.density[bar], (0, 1), TUNE_A_SECOND)) * bar_s
+        melody_notes &= np.abs(melody - tune) <= max(1.0, FREEDOM_TUNE * tune)
     if not is_first and not before.plan.melody_notes[-LONGEST_MELODY_REST_BARS:].any():
         melody_notes &= melody > 0
     return replace(bounds, melody_notes=melody_notes, chord=_cadence(form, bar))

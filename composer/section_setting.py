@@ -11,6 +11,7 @@ import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from composer.bustle import Bustle
 from composer.cue_spans import CueSpan, HitBeat
 from composer.fitting import fit
 from composer.instruments import Instrument
@@ -61,6 +62,7 @@ class SectionSetting:
     key: Key
     final_beats: float | None  # start of the closing chord, in a section after which the music is over
     percussion: PercussionContext
+    bustle: Bustle
 
     @classmethod
     def of(
@@ -102,6 +104,7 @@ class SectionSetting:
                 end_beats=span.end_beats if final is None else final,
                 closes=final is not None,
             ),
+            bustle=Bustle.of(span, cues.tempo_map, span.end_beats if final is None else final),
         )
 
     @property
@@ -138,13 +141,13 @@ class SectionSetting:
             if layer.role == "melody":
                 lines.append(self.melody)
             elif layer.role == "bass":
-                lines.append(self._bass(texture, layer))
+                lines.append(self.bustle.restruck(self._bass(texture, layer)))
             elif layer.role == "arpeggio":
                 lines.append(texture.moving)
             elif layer.role == "pad":
-                lines.append(self._pad(pads, layer, divided))
+                lines.append(self.bustle.restruck(self._pad(pads, layer, divided)))
             elif layer.role == "counter":
-                lines.append(self._counter(pads, layer.instrument))
+                lines.append(self.bustle.without_calm(self._counter(pads, layer.instrument)))
             else:
                 lines.append(percussion_notes(layer.pattern, self.percussion))
         return lines

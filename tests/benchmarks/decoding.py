@@ -48,7 +48,7 @@ LAYER_STEPS, LAYER_TURNS = 4096, 5
 CLOSE = 1e-4
 
 
-def lines() -> list[Line]:
+def lines(work: Path) -> list[Line]:
     """All promises on speed."""
     made = constant_cost() + sixty_seconds()
     if find_spec("transformers") is None:
