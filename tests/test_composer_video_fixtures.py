@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,10 +16,13 @@ from make_video import Coding, plain, textured, write_film, write_video, yuv_fra
 from composer.video import hdr, scaling
 from composer.video.reader import VideoReader
 
+sys.path.insert(0, str(Path(__file__).parent / "benchmarks"))
+import film_time
+
 CLIPS = Path(__file__).resolve().parents[2] / "shared" / "data" / "video"
 RATES = [Fraction(24000, 1001), 24, 25, Fraction(30000, 1001), 30, 50, Fraction(60000, 1001)]
 CODECS = {"mp4": "mpeg4", "mov": "mpeg4", "mkv": "mpeg4", "avi": "mpeg4", "webm": "vp8", "ts": "mpeg2video"}
-FIELD_CODED = {"tff": "1", "bff": "0"}
+FAST = {"deadline": "realtime", "cpu-used": "8"}  # of libvpx
 PQ, HLG = 16, 18
 
 # Red, green, blue, white, grey, a shaded blue, black and skin, each 48 x 48 in two rows of four.
@@ -72,7 +76,7 @@ def numbers(frames) -> list[int]:
 @pytest.mark.parametrize("extension", CODECS)
 @pytest.mark.parametrize("rate", RATES, ids=str)
 def test_the_rate_is_told_exactly_and_times_do_not_drift(tmp_path, rate, extension):
-    coding = Coding(CODECS[extension])
+    coding = Coding(CODECS[extension], options=FAST if extension == "webm" else {})
     frames, info = read(write_film(tmp_path / f"film.{extension}", numbered(40), rate, coding))
     assert info.frame_rate == float(rate)
     assert numbers(frames) == list(range(40))
@@ -463,8 +467,11 @@ def hue_degrees(rgb: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("transfer", [PQ, HLG], ids=["PQ", "HLG"])
 def test_an_sdr_picture_in_hdr_comes_back(tmp_path, transfer, codec, extension):
     options = {"x265-params": "log-level=none", "crf": "6"} if codec == "libx265" else {}
-    coding = Coding(codec, "yuv444p10le", 9, False, transfer, primaries=9, options=options)
-    pictures = [yuv_frame(as_hdr(card(), transfer), 9, bits=10) for _ in range(3)]
+    pixel_format = "yuv420p10le" if codec == "libx265" else "yuv444p10le"
+    coding = Coding(codec, pixel_format, 9, False, transfer, primaries=9, options=options)
+    pictures = [
+        yuv_frame(as_hdr(card(), transfer), 9, bits=10).reformat(format=pixel_format) for _ in range(3)
+    ]
     frames, _ = read(write_film(tmp_path / f"hdr.{extension}", pictures, 25, coding))
     shown, meant = patches(frames[1].rgb), 255 * CARD
     assert shown == pytest.approx(meant, abs=28)  # white, the brightest, comes to 230: room for highlights
@@ -537,3 +544,17 @@ def test_a_real_10_bit_film():
     frames, info = read(clip("torchcodec__h264_10bits.mp4"))
     assert (len(frames), info.frame_rate) == (30, 30.0)
     assert 100 < frames[0].rgb.mean() < 140
+
+
+# ---- from the picture to the marker -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", film_time.KINDS, ids=lambda kind: kind.name)
+def test_markers_of_the_written_midi_stand_on_the_cuts(tmp_path, kind):
+    """The benchmark `film_time` at half a minute: there it is two hours."""
+    film = film_time.make_film(kind, tmp_path, length_s=36.0, block_s=18.0, size=(32, 24))
+    found = film_time.follow(film, kind, tmp_path)
+    assert found.markers == len(found.errors) == 5
+    assert np.abs(found.errors).max() < 0.1
+    assert found.wrong_labels == 0
+    assert kind.rate is None or found.rate_told == float(kind.rate)
