@@ -312,7 +312,8 @@ class PrintSchema(argparse.Action):
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
         schema = Path(__file__).with_name("spotting") / "cues.schema.json"
-        parser.exit(0, schema.read_text(encoding="utf-8"))
+        print(schema.read_text(encoding="utf-8"), end="")
+        parser.exit(0)
 
 
 def add_free(command: argparse.ArgumentParser) -> None:

@@ -12,10 +12,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from composer.errors import BadInput, NotInstalled
-from composer.options import WrongUsage, any_seed, is_cue_sheet, seed_from
+from composer.checks import (
+    check_device,
+    check_source,
+    check_wishes,
+    refuse_overwriting,
+    started_at,
+    wished_hits,
+)
+from composer.options import any_seed, is_cue_sheet, seed_from
 from composer.output import explain, sha256_of, staged_file
-from composer.spotting.cues import CueSheet, Hit, TempoMode
+from composer.spotting.cues import CueSheet, TempoMode
 from composer.terminal import Console, Progress
 from composer.video.features import VideoFeatures
 
@@ -34,11 +41,8 @@ SHARES = {
 WRITING_SHARES = {"midi": 0.1, "musicxml": 1.5, "sound": 7.0, "film": 5.0}
 PLOT_SHARE = 1.0
 SYNTHESIS_SHARE = 0.7  # of making sound; the rest is mastering, which reports nothing
-USER_HIT_WEIGHT, WISHED_HIT_WEIGHT = 1.0, 0.5
 DEFAULT_TEMPO_MODE: TempoMode = "smooth"
 CLIP_OFF = "none"
-FILM_WISHES = ("hit", "markers", "silence", "tempo_mode", "start_timecode")
-FREE_WISHES = ("bars", "valence", "arousal", "density", "dynamics")
 
 
 def analyze(options: Namespace, console: Console) -> int:
@@ -214,19 +218,6 @@ def watch(options: Namespace, progress: Progress, console: Console) -> VideoFeat
     return replace(features, start_timecode=start_timecode)
 
 
-def started_at(options: Namespace, known: str, frame_rate: float) -> str:
-    """The label of the first frame: the command line's, or the one ``known``. Raises BadInput."""
-    from composer.timecode import frame_number
-
-    if options.start_timecode is None:
-        return known
-    try:
-        frame_number(options.start_timecode, frame_rate)
-    except ValueError as error:
-        raise BadInput(f"--start-timecode: {error}") from error
-    return str(options.start_timecode)
-
-
 def spot_film(options: Namespace, features: VideoFeatures, progress: Progress, console: Console) -> CueSheet:
     """Features and the user's wishes to a cue sheet that knows where it comes from."""
     from composer.pipeline import with_provenance
@@ -313,87 +304,11 @@ def free_sheet(options: Namespace, console: Console) -> CueSheet:
     return cues
 
 
-def wished_hits(
-    options: Namespace, duration_s: float, frame_rate: float, start_timecode: str
-) -> tuple[Hit, ...]:
-    """The user's hits, as heavy as can be, and those of the marker files. Raises BadInput for one outside the film."""
-    from composer.spotting.markers import read_markers
-
-    hits = []
-    for wish in options.hit:
-        if wish.time_s >= duration_s:
-            raise BadInput(
-                f"--hit {wish.time_s:g}: the film ends at {duration_s:.2f} s; give an earlier time"
-            )
-        weight = USER_HIT_WEIGHT if wish.is_required else WISHED_HIT_WEIGHT
-        hits.append(
-            Hit(wish.time_s, wish.label, weight, required=wish.is_required, kind="user", gesture=wish.gesture)
-        )
-    for path in options.markers:
-        hits += read_markers(
-            path, frame_rate=frame_rate, start_timecode=start_timecode, duration_s=duration_s
-        )
-    return tuple(hits)
-
-
-def check_source(options: Namespace) -> None:
-    """Raise WrongUsage where there is not exactly one thing to compose from, or wishes that do not go with it."""
-    if options.free == (options.source is not None):
-        raise WrongUsage("give either VIDEO or cues.yaml, or --free for music without a picture")
-    for name in FILM_WISHES:
-        if options.free and getattr(options, name):
-            option = name.replace("_", "-")
-            raise WrongUsage(f"--{option}: music without a picture has nothing to follow; leave it out")
-    if options.source is not None and is_cue_sheet(options.source) and options.silence:
-        raise WrongUsage("--silence goes with a video; in a cue sheet, write 'silent: true' in its section")
-    for name in FREE_WISHES:
-        if not options.free and getattr(options, name) is not None:
-            raise WrongUsage(f"--{name} goes with --free; for a film, edit the cue sheet that 'spot' writes")
-
-
-def check_wishes(options: Namespace) -> None:
-    """Before any work is done: WrongUsage for an unknown key or style, BadInput for a marker file that is missing."""
-    from composer.palettes import PALETTES
-    from composer.theory import Key
-
-    if options.style is not None and options.style not in PALETTES:
-        raise WrongUsage(
-            f"--style {options.style}: no such style; the styles are {', '.join(sorted(PALETTES))}"
-        )
-    for path in options.markers:
-        if not path.is_file():
-            raise BadInput(f"{path}: no such file; check the name of the markers")
-    if options.key is not None:
-        try:
-            options.key = str(Key.parse(options.key))
-        except ValueError as error:
-            raise WrongUsage(f"--key {options.key}: not a key; write one such as C, Am, F#m or Eb") from error
-
-
-def check_device(options: Namespace) -> None:
-    """Raise NotInstalled where CUDA was asked for: the networks decode on the CPU, where a batch of one is fastest.
-
-    This is the one place that reads ``--device``: what the stages need to know of it goes from here to
-    `composer.pipeline.compose`.
-    """
-    if options.device == "cuda":
-        raise NotInstalled(
-            "--device cuda: this release writes music on the CPU, with or without a GPU; use --device cpu or auto"
-        )
-
-
 def choose_seed(options: Namespace, sha256: str, console: Console) -> int:
     """The seed asked for, or the one the input's own bytes give; said to the user either way."""
     seed = seed_from(sha256) if options.seed is None else options.seed
     console.say(f"seed {seed}")
     return seed
-
-
-def refuse_overwriting(output: Path, *inputs: Path) -> None:
-    """Raise WrongUsage where an output would replace an input."""
-    for path in inputs:
-        if output.exists() and path.exists() and output.samefile(path):
-            raise WrongUsage(f"-o {output}: this is the input; name another file")
 
 
 def file_sha256(path: Path) -> str:

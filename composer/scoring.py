@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from composer import commands
+from composer.checks import check_device, check_wishes
 from composer.output import REPORT_NAME, STEMS_NAME, fitting_name, staged_folder
 from composer.terminal import Console, Progress
 
@@ -28,8 +29,8 @@ def score(options: Namespace, console: Console) -> int:
     from composer.doctor import foreign_owners
     from render.soundfont import find_soundfont
 
-    commands.check_wishes(options)
-    commands.check_device(options)
+    check_wishes(options)
+    check_device(options)
     soundfont = find_soundfont(options.soundfont)
     for owner in foreign_owners():
         console.say(f"note: {owner}")

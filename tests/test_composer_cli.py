@@ -18,8 +18,28 @@ import pytest
 from composer import cli, options
 from composer.output import sha256_of
 
-HEAVY = ("numpy", "torch", "av", "cv2", "music21", "mido", "scipy", "yaml", "open_clip", "soundfile")
-OUTPUTS = {"cues.yaml", "score.mid", "score.musicxml", "score.wav", "film.scored.mp4", "report.json"}
+HEAVY = (
+    "numpy",
+    "torch",
+    "av",
+    "cv2",
+    "matplotlib",
+    "music21",
+    "mido",
+    "scipy",
+    "yaml",
+    "open_clip",
+    "soundfile",
+)
+OUTPUTS = {
+    "cues.yaml",
+    "cues.picture.npz",
+    "score.mid",
+    "score.musicxml",
+    "score.wav",
+    "film.scored.mp4",
+    "report.json",
+}
 RUN = (sys.executable, "-m", "composer.cli")
 
 
@@ -73,6 +93,30 @@ def test_hits_are_read(text: str, time_s: float, label: str) -> None:
     assert options.parse_hit(text) == options.HitWish(time_s, label)
 
 
+def test_hits_say_what_the_music_does_and_whether_they_must_be_met() -> None:
+    assert options.parse_hit('12.48="door slam [stop]"') == options.HitWish(12.48, "door slam", "stop", True)
+    assert options.parse_hit("3=she turns [swell]?") == options.HitWish(3.0, "she turns", "swell", False)
+    assert options.parse_hit("3=[accent]") == options.HitWish(3.0, "hit", "accent", True)
+
+
+def test_silences_timecodes_and_modes_are_read() -> None:
+    assert options.parse_silence("12.5-20") == (12.5, 20.0)
+    assert options.parse_silence("1:02-1:30.5") == (62.0, 90.5)
+    for text in ("", "5", "20-12", "3-3", "a-b", "1-2-3"):
+        with pytest.raises(argparse.ArgumentTypeError):
+            options.parse_silence(text)
+    from composer.spotting.cues import TEMPO_MODES
+
+    assert options.TEMPO_MODES == TEMPO_MODES
+
+
+def test_the_schema_of_cue_sheets_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        cli.make_parser().parse_args(["spot", "--schema"])
+    assert caught.value.code == 0
+    assert json.loads(capsys.readouterr().out)["title"] == "FrameScore cue sheet"
+
+
 @pytest.mark.parametrize("text", ["", "-1", "x=1", "1e3", "nan", "1:2:3:4", "12.48=" + "x" * 99])
 def test_nonsense_hits_are_wrong_usage(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError):
@@ -96,6 +140,10 @@ def test_nonsense_hits_are_wrong_usage(text: str) -> None:
         ["compose", "--free", "-o", "x.mid", "--valence", "-1.5"],
         ["compose", "--free", "-o", "x.mid", "--density", "nan"],
         ["compose", "--free", "-o", "x.mid", "--dynamics", "loud"],
+        ["spot", "a.mp4", "-o", "x", "--silence", "20-12"],
+        ["spot", "a.mp4", "-o", "x", "--tempo-mode", "rubato"],
+        ["spot", "a.mp4", "-o", "x", "--start-timecode", "1 h"],
+        ["analyze", "a.mp4", "-o", "x", "--plot", "picture.gif"],
         ["render", "a.mid", "-o", "x.wav", "--engine", "diffusion"],
         ["dance"],
     ],
@@ -149,6 +197,9 @@ def test_cuda_is_not_there_and_says_so(
         (["a.mp4", "--free"], "--free"),
         (["a.yaml", "--free"], "--free"),
         (["--free", "--hit", "2=slam"], "--hit"),
+        (["--free", "--markers", "m.csv"], "--markers"),
+        (["--free", "--tempo-mode", "constant"], "--tempo-mode"),
+        (["a.yaml", "--silence", "2-3"], "silent: true"),
         (["a.mp4", "--bars", "8"], "--bars goes with --free"),
         (["a.yaml", "--valence", "-0.5"], "--valence goes with --free"),
         (["--free", "--style", "polka"], "pop"),
@@ -241,6 +292,61 @@ def test_a_hit_after_the_end_is_bad_input(
     assert "the film ends at" in one_error_line(capsys)
 
 
+EDL = """\
+TITLE: film
+FCM: NON-DROP FRAME
+001  A001     V     C        00:00:10:00 00:00:13:00 01:00:00:00 01:00:03:00
+* LOC: 01:00:01:12 RED     door slam [stop]
+"""
+
+
+def test_markers_silences_and_gestures_reach_the_cue_sheet_and_the_music(
+    tmp_path: Path, film: Path, capsys: pytest.CaptureFixture[str], plain: None
+) -> None:
+    from composer.spotting.cues_io import read_cues
+
+    cues, midi, markers, edl = (tmp_path / name for name in ("c.yaml", "s.mid", "m.csv", "film.edl"))
+    markers.write_text("time,label,required\n4.1,she turns,no\n")
+    edl.write_text(EDL)
+    arguments = (
+        "--clip-model",
+        "none",
+        "--quiet",
+        "--start-timecode",
+        "01:00:00:00",
+        "--tempo-mode",
+        "constant",
+    )
+    wishes = ("--markers", markers, "--markers", edl, "--silence", "5-6", "--hit", "3.3=bang [stinger]")
+    assert run("spot", film, "-o", cues, *arguments, *wishes) == 0
+    sheet = read_cues(cues)
+    assert (sheet.tempo_mode, sheet.start_timecode) == ("constant", "01:00:00:00")
+    said = {hit.label: (round(hit.time_s, 3), hit.required, hit.kind, hit.gesture) for hit in sheet.hits}
+    assert said["bang"] == (3.3, True, "user", "stinger")
+    assert said["she turns"] == (4.1, False, "marker", "auto")
+    frame_s = 1 / sheet.frame_rate
+    assert said["door slam"] == (round(1 + 12 * frame_s, 3), True, "marker", "stop")
+    assert [(s.start_s, s.end_s) for s in sheet.sections if s.silent] == [(5.0, sheet.duration_s)]
+    assert run("compose", cues, "-o", midi, "--markers", markers, "--tempo-mode", "stepped", "--quiet") == 0
+
+    other = tmp_path / "other.edl"
+    other.write_text(EDL.replace("01:00:0", "02:00:0"))
+    assert run("compose", cues, "-o", midi, "--markers", other, "--quiet") == 3
+    assert "other.edl:4: 'door slam' at 3601" in one_error_line(capsys)
+    assert run("spot", film, "-o", cues, *arguments[:3], "--markers", tmp_path / "gone.csv") == 3
+    assert "no such file" in one_error_line(capsys)
+    assert run("spot", film, "-o", cues, *arguments[:3], "--start-timecode", "01:00:00:99") == 3
+    assert "--start-timecode" in one_error_line(capsys)
+
+
+def test_analyze_draws_where_asked_for(tmp_path: Path, film: Path) -> None:
+    features, picture = tmp_path / "f.npz", tmp_path / "f.png"
+    assert run("analyze", film, "-o", features, "--clip-model", "none", "--quiet") == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"f.npz"}
+    assert run("analyze", film, "-o", features, "--clip-model", "none", "--plot", picture, "--quiet") == 0
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
 def test_score_writes_everything_and_the_report_names_it_all(
     tmp_path: Path, film: Path, capsys: pytest.CaptureFixture[str], plain: None
 ) -> None:
@@ -282,9 +388,17 @@ def test_the_stages_can_be_walked_one_by_one(
     assert "seed 11" in capsys.readouterr().err
     assert run("render", midi, "-o", wav, "--stems", tmp_path / "stems", "--loudness", "broadcast") == 0
     assert run("mux", film, wav, "-o", scored, "--quiet") == 0
-    assert {"c.yaml", "f.npz", "film.scored.mp4", "networks", "s.mid", "s.musicxml", "s.wav", "stems"} == {
-        path.name for path in tmp_path.iterdir()
-    }
+    assert {
+        "c.yaml",
+        "c.picture.npz",
+        "f.npz",
+        "film.scored.mp4",
+        "networks",
+        "s.mid",
+        "s.musicxml",
+        "s.wav",
+        "stems",
+    } == {path.name for path in tmp_path.iterdir()}
     again = tmp_path / "again.mid"
     assert run("compose", cues, "-o", again, "--key", "Eb") == 0
     assert sha256_of(again) == sha256_of(midi)
