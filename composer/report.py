@@ -11,15 +11,20 @@ import json
 import math
 import platform
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from composer import __version__
+from composer.analysis.keys import local_keys
+from composer.evaluation.pieces import piece_of_score
+from composer.metrics.piece import Piece
 from composer.music import Score, Track
 from composer.output import REPORT_NAME, sha256_of
-from composer.spotting.cues import CueSheet, Section
+from composer.spotting.cues import CueSheet, Curve, Section
 from composer.spotting.tempo_solver import Landing
 from composer.timing import TempoMap
 from composer.video.features import VideoFeatures
@@ -65,6 +70,7 @@ class Run:
 def build_report(run: Run, files: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """The report as JSON-ready data. ``files`` maps an output's name to what `file_facts` says of it."""
     tempo_map = run.cues.tempo_map
+    written = written_sections(run.score, run.cues.sections)
     return {
         "framescore": {
             "version": __version__,
@@ -74,11 +80,15 @@ def build_report(run: Run, files: dict[str, dict[str, Any]]) -> dict[str, Any]:
         },
         "input": describe(run.features),
         "checkpoints": run.checkpoints,
-        "sections": [_section(section, tempo_map) for section in run.cues.sections],
+        "sections": [
+            {**_section(section, tempo_map), "written": music}
+            for section, music in zip(run.cues.sections, written, strict=True)
+        ],
         "hits": [_landing(landing, tempo_map) for landing in run.landings],
         "hit_summary": _summary(run.landings, run.cues.frame_rate),
         "music": {
             "bars": len(tempo_map.bars),
+            "tempo_mode": run.cues.tempo_mode,
             "tempo_map": tempo_map.to_json(),
             "end_s": round(tempo_map.end_s, 4),
             "picture_end_s": round(run.cues.duration_s, 4),
@@ -129,6 +139,12 @@ def describe(features: VideoFeatures) -> dict[str, Any]:
         "start_timecode": features.start_timecode,
         "has_audio": features.has_audio,
         "cuts_s": [round(float(time_s), 4) for time_s in features.cut_times_s],
+        "flashes_s": [round(float(time_s), 4) for time_s in features.flash_times_s],
+        "fades_s": [
+            [round(float(start_s), 4), round(float(end_s), 4)]
+            for start_s, end_s in zip(features.fade_starts_s, features.fade_ends_s, strict=True)
+        ],
+        "visual_beats": len(features.visual_beats_s),
         "semantic_model": features.semantic_model or None,
     }
 
@@ -155,6 +171,44 @@ def finite(value: float) -> float | None:
     return round(value, 3) if math.isfinite(value) else None
 
 
+def written_sections(score: Score, sections: Sequence[Section]) -> list[dict[str, Any]]:
+    """What was written in each section, measured from the notes, drums left out: None where there are none.
+
+    ``key`` is the one heard in most of its bars (`composer.analysis.keys`), ``mode`` that key's. ``tempo_bpm`` is the
+    mean over time, ``notes_a_second`` the density, ``mean_pitch`` the register (MIDI), ``mean_velocity`` the dynamics.
+    """
+    piece, _ = piece_of_score(score)
+    middles_s = (piece.bar_starts_s[:-1] + piece.bar_starts_s[1:]) / 2
+    starts_s = [section.start_s for section in sections]
+    of_bar = np.maximum(np.searchsorted(starts_s, middles_s, side="right") - 1, 0)
+    return [_written(piece, of_bar == index) for index in range(len(sections))]
+
+
+def _written(piece: Piece, bars: np.ndarray) -> dict[str, Any]:
+    """The music of those of the piece's bars (bars,) bool, which follow each other."""
+    inside = piece.pitched & bars[piece.bar]
+    length_s = float(np.diff(piece.bar_starts_s)[bars].sum())
+    bar_weights = np.zeros((piece.bars, 12))
+    np.add.at(bar_weights, (piece.bar[inside], piece.pitch[inside] % 12), piece.duration_beats[inside])
+    if not inside.any():
+        return dict.fromkeys(("key", "mode", "tempo_bpm", "notes_a_second", "mean_pitch", "mean_velocity"))
+    (key, _), *_ = Counter(local_keys(bar_weights[bars])).most_common(1)
+    return {
+        "key": str(key),
+        "mode": key.mode,
+        "tempo_bpm": round(60 * float(piece.bar_beats[bars].sum()) / length_s, 2),
+        "notes_a_second": round(int(inside.sum()) / length_s, 3),
+        "mean_pitch": round(float(piece.pitch[inside].mean()), 2),
+        "mean_velocity": round(float(piece.velocity[inside].mean()), 2),
+    }
+
+
+def _curve(curve: Curve, value_at: Callable[[float], float]) -> dict[str, float] | None:
+    """Between which values a curve moves; None for a level one."""
+    values = [value_at(point.time_s) for point in curve]
+    return {"lowest": round(min(values), 3), "highest": round(max(values), 3)} if values else None
+
+
 def _section(section: Section, tempo_map: TempoMap) -> dict[str, Any]:
     first = tempo_map.bar_at_s(section.start_s + 1e-6)
     last = max(tempo_map.bar_at_s(section.end_s - 1e-6), first)
@@ -175,6 +229,12 @@ def _section(section: Section, tempo_map: TempoMap) -> dict[str, Any]:
         "style": section.style,
         "density": round(section.density, 3),
         "dynamics": round(section.dynamics, 3),
+        "curves": {
+            "valence": _curve(section.valence_curve, section.valence_at),
+            "arousal": _curve(section.arousal_curve, section.arousal_at),
+            "density": _curve(section.density_curve, section.density_at),
+            "dynamics": _curve(section.dynamics_curve, section.dynamics_at),
+        },
         "theme": section.theme,
         "tags": list(section.tags),
         "reasons": dict(section.reasons),
@@ -189,6 +249,7 @@ def _landing(landing: Landing, tempo_map: TempoMap) -> dict[str, Any]:
         "kind": landing.hit.kind,
         "weight": round(landing.hit.weight, 3),
         "required": landing.hit.required,
+        "gesture": landing.hit.gesture,
         "bar": bar + 1,
         "beat_in_bar": round(landing.beat - float(tempo_map.bar_starts_beats[bar]) + 1, 4),
         "landed_on": landing.on,

@@ -11,7 +11,7 @@ import numpy as np
 
 from composer import report
 from composer.music import Note, Score, Track
-from composer.spotting.cues import CueSheet, Hit, Section
+from composer.spotting.cues import CueSheet, CurvePoint, Hit, Section
 from composer.spotting.tempo_solver import Landing
 from composer.timing import Bar, TempoMap
 from composer.video.features import VideoFeatures
@@ -45,13 +45,22 @@ def make_run() -> report.Run:
         semantic_tokens=np.zeros((0, 0), dtype=np.float32),
         semantic_scores=np.zeros((0, 0), dtype=np.float32),
         warnings=("no CLIP weights",),
+        visual_beats_s=np.array([1.0, 2.5]),
+        visual_beat_strengths=np.ones(2),
+        flash_times_s=np.array([2.0]),
+        fade_starts_s=np.array([7.0]),
+        fade_ends_s=np.array([8.0]),
     )
+    curve = (CurvePoint(0.0, -0.1), CurvePoint(4.0, 0.95))
     reasons = {"key": "mean valence 0.4: major"}
     sections = (
-        Section(0.0, 8.0, "A", 0.4, 0.2, "C", 118.0, 0.6, 0.6, "folk", reasons=reasons),
+        Section(0.0, 8.0, "A", 0.4, 0.2, "C", 118.0, 0.6, 0.6, "folk", reasons=reasons, arousal_curve=curve),
         Section(8.0, 12.8, "B", -0.4, 0.2, "Am", 100.0, 0.6, 0.6, "folk", silent=True),
     )
-    cut, slam = Hit(4.0, "cut"), Hit(8.05, "door slam", weight=1.0, required=True, kind="user")
+    cut, slam = (
+        Hit(4.0, "cut"),
+        Hit(8.05, "door slam", weight=1.0, required=True, kind="user", gesture="stop"),
+    )
     cues = CueSheet("film", 12.8, 25.0, "01:00:00:00", sections, (cut, slam), TEMPO_MAP, 7)
     notes = (Note(0.0, 1.0, 60, 80), Note(23.0, 1.0, 64, 80))
     score = Score("film", TEMPO_MAP, (Track("Flute", "melody", 73, notes),), keys=((0.0, "C"),))
@@ -65,6 +74,12 @@ def make_run() -> report.Run:
 def test_every_decision_and_every_hit_is_there() -> None:
     built = report.build_report(make_run(), {})
     first, second = built["sections"]
+    assert first["curves"] == {
+        "valence": None,
+        "arousal": {"lowest": 0.1, "highest": 1.0},
+        "density": None,
+        "dynamics": None,
+    }
     assert first["reasons"] == {"key": "mean valence 0.4: major"}
     assert first["tempo_bpm"] == {"wished": 118.0, "slowest": 120.0, "fastest": 120.0}
     assert second["tempo_bpm"]["slowest"] == 100.0
@@ -76,6 +91,35 @@ def test_every_decision_and_every_hit_is_there() -> None:
     assert built["music"]["last_note_end_s"] == 12.8
     assert built["framescore"]["seed"] == 7
     assert built["input"]["cuts_s"] == [4.0]
+    assert (slam["gesture"], cut["gesture"]) == ("stop", "auto")
+    assert built["music"]["tempo_mode"] == "smooth"
+    seen = built["input"]
+    assert (seen["flashes_s"], seen["fades_s"], seen["visual_beats"]) == ([2.0], [[7.0, 8.0]], 2)
+
+
+def test_what_was_written_is_measured_from_the_notes() -> None:
+    run = make_run()
+    scales = {0: (48, 50, 51, 53, 55, 56, 58, 60), 16: (72, 74, 76, 77, 79, 81, 83, 84)}  # C minor; C major
+    low, high = (
+        [Note(first + i * step, step, scale[j % 8], velocity) for i, j in enumerate(order)]
+        for (first, scale), step, velocity, order in zip(
+            scales.items(),
+            (2.0, 0.5),
+            (50, 100),
+            ([0, 2, 4, 7, 3, 5, 4, 0], [0, 2, 4, 7, 3, 5, 4, 6] * 2),
+            strict=True,
+        )
+    )
+    drums = Track("Drums", "percussion", 0, (Note(0.0, 1.0, 36, 127),) * 99, is_drums=True)
+    score = replace(run.score, tracks=(Track("Piano", "melody", 0, (*low, *high)), drums))
+    dark, bright = report.written_sections(score, run.cues.sections)
+    assert (dark["key"], dark["mode"], bright["key"], bright["mode"]) == ("Cm", "minor", "C", "major")
+    assert (dark["tempo_bpm"], bright["tempo_bpm"]) == (120.0, 100.0)
+    assert (dark["notes_a_second"], bright["notes_a_second"]) == (1.0, round(16 / 4.8, 3))
+    assert (dark["mean_velocity"], bright["mean_velocity"]) == (50.0, 100.0)
+    assert dark["mean_pitch"] < 60 < 70 < bright["mean_pitch"]
+    empty = report.written_sections(replace(score, tracks=()), run.cues.sections)
+    assert empty == [dict.fromkeys(dark)] * 2
 
 
 def test_the_report_is_json_and_lists_every_file_with_its_digest(tmp_path: Path) -> None:
