@@ -40,7 +40,7 @@ class Convex(nn.Module):
         """``vectors`` (..., n, D) and ``present`` (..., n) bool, at least one of n: (..., D) and weights (..., n)."""
         scores = self.score(vectors).squeeze(-1).masked_fill(~present, -torch.inf)
         weights = scores.softmax(-1)
-        return (weights.unsqueeze(-2) @ vectors).squeeze(-2), weights
+        return (weights.unsqueeze(-1) * vectors).sum(-2), weights
 
 
 class LAFF(nn.Module):
@@ -81,6 +81,15 @@ class LAFF(nn.Module):
         fused, weights = self.over_features(vectors, present[:, None].expand(vectors.shape[:3]))
         whole, step_weights = self.over_steps(fused, steps)
         return Fused(fused, weights, whole, step_weights)
+
+
+class TwoSides(nn.Module):
+    """Two kinds of sequences, each fused by its own `LAFF`, in one space of ``width``."""
+
+    def __init__(self, left_widths: Sequence[int], right_widths: Sequence[int], width: int) -> None:
+        super().__init__()
+        self.left = LAFF(left_widths, width)
+        self.right = LAFF(right_widths, width)
 
 
 def contrast(left: Tensor, right: Tensor, temperature: Tensor) -> Tensor:

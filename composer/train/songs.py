@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from composer.analysis.mood import bar_features, mood_of
+from composer.analysis.mood import MoodFeatures, bar_features, mood_of
 from composer.tokens import grid
 from composer.tokens.frame import Frame
 from composer.tokens.notes import GridNotes, NotePlan
@@ -22,25 +22,28 @@ def track_has_notes(song: Song, index: int) -> bool:
     return bool((song.notes[:, 2] == index).any())
 
 
-def frame_of(song: Song) -> Frame:
-    """The frame of a song, with its mood measured in windows of eight bars (`composer.analysis.mood`)."""
+def measure_mood(song: Song) -> MoodFeatures:
+    """What the mood of every bar is told from, in windows of eight bars (`composer.analysis.mood`)."""
     bars = len(song.bar_beats)
-    bar_s = 60.0 * song.bar_beats / song.bpm
     bar_of_beat = np.repeat(np.arange(bars), song.bar_beats)
     notes = song.notes.astype(np.int64)
     bar = bar_of_beat[notes[:, 0]]
     beat_s = 60.0 / song.bpm[bar]
-    mood = mood_of(
-        bar_features(
-            bar,
-            grid.duration_beats(notes[:, 4]) * beat_s,
-            notes[:, 3],
-            notes[:, 5] * grid.VELOCITY_STEP + grid.VELOCITY_STEP // 2,
-            bar_s=bar_s,
-            bar_bpm=song.bpm,
-            bar_minor=np.full(bars, float(song.minor)),
-        )
+    return bar_features(
+        bar,
+        grid.duration_beats(notes[:, 4]) * beat_s,
+        notes[:, 3],
+        notes[:, 5] * grid.VELOCITY_STEP + grid.VELOCITY_STEP // 2,
+        bar_s=60.0 * song.bar_beats / song.bpm,
+        bar_bpm=song.bpm,
+        bar_minor=np.full(bars, float(song.minor)),
     )
+
+
+def frame_of(song: Song) -> Frame:
+    """The frame of a song, with the mood of `measure_mood`."""
+    bars = len(song.bar_beats)
+    mood = mood_of(measure_mood(song))
     return Frame(
         bar_beats=song.bar_beats.astype(np.int64),
         compound=song.compound.astype(np.int64),

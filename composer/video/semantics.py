@@ -19,9 +19,13 @@ import numpy as np
 
 from composer.errors import BadInput, NotInstalled
 from composer.video.likeness import block_scores, blocks_of
+from composer.video.patches import PATCHES_HZ, PatchMotion, patch_dissimilarity
 from composer.video.prompts import PROMPTS, Prompt
 
 INTERVAL_S = 1.0
+PATCH_INTERVAL_S = (
+    1.0 / PATCHES_HZ - 1e-4
+)  # a little less, so that no picture of a 25-fps film is passed over
 BATCH = 8
 TEXTS_A_BATCH = 64
 SCORE_SCALE = 100.0
@@ -148,11 +152,15 @@ class SemanticController:
         self._blocks = blocks_of(user_prompts)
         self._prompt_tokens = clip.embed_texts([prompt.text for block in self._blocks for prompt in block])
         self._times_s: list[float] = []
+        self._next_s = 0.0
         self._waiting: list[np.ndarray] = []
         self._tokens: list[np.ndarray] = []
 
     def see(self, time_s: float, rgb: np.ndarray) -> None:
-        """Take a picture (height, width, 3) uint8, the same size each time, about one a second."""
+        """Take the picture (height, width, 3) uint8, the same size each time, if one is due at ``time_s``."""
+        if time_s < self._next_s:
+            return
+        self._next_s = (int(time_s / INTERVAL_S) + 1) * INTERVAL_S
         self._times_s.append(time_s)
         self._waiting.append(rgb)
         if len(self._waiting) >= BATCH:
@@ -170,6 +178,38 @@ class SemanticController:
 
     def _embed(self) -> None:
         self._tokens.append(self._clip.embed_pictures(self._waiting))
+        self._waiting = []
+
+
+class PatchTokenController:
+    """Collects the dissimilarity of neighbouring pictures by their patch tokens, as VidMusician does."""
+
+    def __init__(self, clip: ClipNetwork) -> None:
+        self._clip = clip
+        self._times_s: list[float] = []
+        self._waiting: list[np.ndarray] = []
+        self._before: np.ndarray | None = None
+        self._dissimilarity: list[float] = []
+
+    def see(self, time_s: float, rgb: np.ndarray) -> None:
+        """Take a picture (height, width, 3) uint8, the same size each time, one every `PATCH_INTERVAL_S`."""
+        self._times_s.append(time_s)
+        self._waiting.append(rgb)
+        if len(self._waiting) >= BATCH:
+            self._compare()
+
+    def finish(self) -> PatchMotion:
+        """All that was seen."""
+        if self._waiting:
+            self._compare()
+        dissimilarity = np.array(self._dissimilarity, np.float32)
+        return PatchMotion(np.array(self._times_s[1:]), dissimilarity, self._clip.name)
+
+    def _compare(self) -> None:
+        for after in self._clip.embed_patches(self._waiting):
+            if self._before is not None:
+                self._dissimilarity.append(patch_dissimilarity(self._before, after))
+            self._before = after
         self._waiting = []
 
 
