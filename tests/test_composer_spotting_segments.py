@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 
 import numpy as np
@@ -52,9 +53,7 @@ def test_one_section(what, clip):
 @pytest.mark.parametrize("clip", [False, True])
 @pytest.mark.parametrize("seed", [0, 1])
 def test_places_that_come_back_bring_their_theme_back(clip, seed):
-    found = segments(
-        made_film([Shot(15, 0), Shot(15, 1), Shot(15, 0), Shot(15, 2)], clip=clip, seed=seed)
-    )
+    found = segments(made_film([Shot(15, 0), Shot(15, 1), Shot(15, 0), Shot(15, 2)], clip=clip, seed=seed))
     assert "".join(segment.theme for segment in found) == "ABAC"
     assert [segment.start_s for segment in found] == [0, 15, 30, 45]
     assert all(segment.reason.endswith("at a cut") for segment in found[1:])
@@ -128,7 +127,7 @@ def test_a_feature_film_is_told_in_scenes_and_in_time():
     started_s = time.process_time()
     found = segment_film(features, curve)
     assert time.process_time() - started_s < 2.0
-    real = 1 + sum(one != other for one, other in zip(places, places[1:], strict=False))
+    real = 1 + sum(one != other for one, other in itertools.pairwise(places))
     assert abs(len(found) - real) <= 3
     lengths = np.array([segment.end_s - segment.start_s for segment in found])
     assert lengths.min() >= 7 * film_reach(features.duration_s)
@@ -144,7 +143,7 @@ def test_what_is_found_follows_without_gaps():
         found = segments(features)
         assert found[0].start_s == 0
         assert found[-1].end_s == features.duration_s
-        for one, other in zip(found, found[1:], strict=False):
+        for one, other in itertools.pairwise(found):
             assert one.end_s == other.start_s
             assert one.theme != other.theme
             assert other.start_s - one.start_s >= 7

@@ -145,17 +145,23 @@ def rgb_difference_at(features: VideoFeatures, times_s: np.ndarray) -> np.ndarra
     return np.interp(times_s, features.motion_times_s[kept], smooth(values.astype(np.float64), 5))
 
 
-def shot_length_at(
-    features: VideoFeatures, times_s: np.ndarray, window_s: float = CUT_WINDOW_S
-) -> np.ndarray:
+def own_shot_length_at(features: VideoFeatures, times_s: np.ndarray) -> np.ndarray:
+    """The length (T,) in s of the shot that is seen at each of ``times_s``."""
+    edges = np.concatenate([[0.0], np.sort(features.cut_times_s), [features.duration_s]])
+    shot = np.clip(np.searchsorted(edges, times_s, side="right"), 1, edges.size - 1)
+    return np.maximum(edges[shot] - edges[shot - 1], 0.05)
+
+
+def shot_length_at(features: VideoFeatures, times_s: np.ndarray) -> np.ndarray:
     """The mean shot length (T,) in s around ``times_s``: a window's length by the number of its cuts and
-    one.
+    one; where it has none, the length of the shot.
     """
     cuts = np.sort(features.cut_times_s)
-    low = np.maximum(times_s - window_s / 2, 0.0)
-    high = np.minimum(times_s + window_s / 2, features.duration_s)
+    low = np.maximum(times_s - CUT_WINDOW_S / 2, 0.0)
+    high = np.minimum(times_s + CUT_WINDOW_S / 2, features.duration_s)
     count = np.searchsorted(cuts, high) - np.searchsorted(cuts, low)
-    return np.maximum(high - low, 0.1) / (count + 1)
+    mean_s = np.maximum(high - low, 0.1) / (count + 1)
+    return np.where(count > 0, mean_s, own_shot_length_at(features, times_s))
 
 
 def distance_to_nearest(times_s: np.ndarray, marks_s: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from composer.spotting.affect import AffectCurve, shot_length_at
+from composer.spotting.affect import AffectCurve, own_shot_length_at
 from composer.video.features import VideoFeatures
 
 POOLED_BINS = 8  # of each axis of the colour histograms
@@ -23,7 +23,7 @@ MAX_ROWS = 128  # samples that the axes are found from
 COLOUR_SCALE = 0.55  # Hellinger distance
 LIGHT_SCALE = 0.25  # brightness, saturation; half of it for warmth
 MOTION_SCALE = 0.35  # of V-MusProd's range
-PACE_SCALE = 1.5  # doublings of shot length
+PACE_SCALE = 2.5  # doublings of shot length
 MEANING_SCALE = 0.35  # cosine distance of CLIP embeddings
 
 
@@ -62,12 +62,10 @@ class Seen:
         return (self.total[past] - self.total[first]) / (past - first)
 
 
-def look_over(features: VideoFeatures, curve: AffectCurve, pace_s: float) -> Seen:
-    """What is seen, on the grid of ``curve``: movement, cutting pace (over ``pace_s`` around) and, where known, light,
-    palette and meaning.
-    """
+def look_over(features: VideoFeatures, curve: AffectCurve) -> Seen:
+    """What is seen, on the grid of ``curve``: movement, length of shots and, where known, light, palette, meaning."""
     grid_s = curve.times_s
-    pace = np.log2(shot_length_at(features, grid_s, pace_s))
+    pace = np.log2(own_shot_length_at(features, grid_s))
     seen = [
         ("motion", curve.motion[:, None] / MOTION_SCALE),
         ("cutting pace", pace[:, None] / PACE_SCALE),
@@ -110,7 +108,9 @@ def principal(values: np.ndarray) -> np.ndarray:
     rows = values[:: -(-len(values) // MAX_ROWS)]
     centre = rows.mean(axis=0)
     away = rows - centre
-    axes = np.linalg.eigh(away @ away.T)[1][:, -MAX_AXES:].T @ away  # of few rows, that is quicker than an SVD
+    axes = (
+        np.linalg.eigh(away @ away.T)[1][:, -MAX_AXES:].T @ away
+    )  # of few rows, that is quicker than an SVD
     axes /= np.maximum(np.linalg.norm(axes, axis=1, keepdims=True), 1e-9)
     return (values - centre) @ axes.T
 

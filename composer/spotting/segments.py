@@ -85,7 +85,7 @@ def segment_film(
     features: VideoFeatures, curve: AffectCurve, silences: Sequence[Silence] = ()
 ) -> tuple[Segment, ...]:
     """The film as segments without gaps from 0 to its end; ``silences`` (in order, apart) are segments of their own."""
-    seen = look_over(features, curve, WINDOW_S * film_reach(features.duration_s))
+    seen = look_over(features, curve)
     edges = {0.0: _Boundary(0.0, 0.0, "start of the film", firm=True)}
     for silence in silences:
         edges[silence.start_s] = _Boundary(silence.start_s, 0.0, "the music stops here", firm=True)

@@ -1,9 +1,9 @@
 """Where a film is left without music: where the user says, where the picture is black, where a long film rests.
 
 - A user's silence is kept to the millisecond.
-- A black one lasts `BLACK_MIN_S` or longer, near black and still; its borders are those of the black, moved to a cut
-  or a fade's edge that lies there. Black at the very end is left to the music to end in, and a film that is mostly
-  black is not silenced: its picture tells nothing.
+- A black one lasts `BLACK_MIN_S` or longer, near black and still; its borders are cuts where those are, else the
+  samples of colour that show it. Black at the very end is left to the music to end in, and a film that is mostly black
+  is not silenced: its picture tells nothing.
 - A resting one is a whole section of a film of `LONG_FILM_S` or more: calm, still, with hardly a cut, and calmer than
   the music on both sides, which must be there. At most `REST_SHARE` of a film rests. A shorter film is never left
   without music except in black.
@@ -26,7 +26,6 @@ BLACK_MIN_S = 2.0
 BLACK = 0.05  # brightness (mean value of HSV) below which a picture is black
 STILL = 2.0  # mean absolute RGB difference over 0.2 s; coding noise and grain stay below
 MOSTLY = 0.5  # of the film: so much black is not a pause
-EDGE_S = 1.0  # a cut or a fade's edge this far inside or outside is the border
 
 LONG_FILM_S = 600.0
 REST_MIN_S, REST_MAX_S = 20.0, 180.0
@@ -65,16 +64,17 @@ def black_stretches(features: VideoFeatures) -> list[Silence]:
         return []
     times_s = np.arange(0.0, features.duration_s, STEP_S)
     dark = features.brightness[nearest(features.color_times_s, times_s)] < BLACK
-    dark &= rgb_difference_at(features, times_s) < STILL
+    movement = rgb_difference_at(features, times_s)
     if dark.mean() >= MOSTLY:
         return []
     edges = np.flatnonzero(np.diff(np.concatenate([[0], dark.astype(int), [0]])))
-    marks_s = np.sort(np.concatenate([features.cut_times_s, features.fade_starts_s, features.fade_ends_s]))
+    spacing_s = float(np.median(np.diff(features.color_times_s))) if features.color_times_s.size > 1 else 0.0
     found = []
     for first, past in edges.reshape(-1, 2):
-        start_s = _at_mark(float(times_s[first]), marks_s) if first else 0.0
-        end_s = _at_mark(float(times_s[past - 1]) + STEP_S, marks_s)
-        if end_s - start_s >= BLACK_MIN_S and past < times_s.size:
+        start_s = _at_cut(float(times_s[first]), features.cut_times_s, spacing_s) if first else 0.0
+        end_s = _at_cut(float(times_s[past - 1]) + STEP_S, features.cut_times_s, spacing_s)
+        still = float(np.median(movement[first:past])) < STILL
+        if end_s - start_s >= BLACK_MIN_S and past < times_s.size and still:
             found.append(
                 Silence(start_s, end_s, f"the picture is black and still for {end_s - start_s:.1f} s")
             )
@@ -129,8 +129,8 @@ def _joined(features: VideoFeatures, wished: Sequence[tuple[float, float]]) -> l
     return joined
 
 
-def _at_mark(time_s: float, marks_s: np.ndarray) -> float:
-    if not marks_s.size:
+def _at_cut(time_s: float, cuts_s: np.ndarray, near_s: float) -> float:
+    if not cuts_s.size:
         return time_s
-    mark_s = float(marks_s[nearest(marks_s, np.array([time_s]))[0]])
-    return mark_s if abs(mark_s - time_s) <= EDGE_S else time_s
+    cut_s = float(cuts_s[nearest(cuts_s, np.array([time_s]))[0]])
+    return cut_s if abs(cut_s - time_s) <= near_s else round(time_s, 3)
