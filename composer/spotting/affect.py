@@ -1,6 +1,6 @@
 """Mood over time from what was seen: valence and arousal, and which feature said so.
 
-Mood is Russell's circumplex (1980): valence and arousal, both -1..1. Four sources speak, each on its own
+Mood is Russell's circumplex (1980): valence and arousal, both -1..1. Five sources speak, each on its own
 scale:
 
 - *colour*: Valdez & Mehrabian, "Effects of color on emotions" (J. Exp. Psychol. General 123, 1994):
@@ -9,7 +9,8 @@ scale:
 - *motion*: the mean RGB difference that V-MusProd maps to tempo; here on a logarithmic scale (Weber's law).
 - *cuts*: shot length, also logarithmic; five seconds, the mean of today's cinema (Cutting et al., "Quicker,
   faster, darker", i-Perception 2, 2011), is neutral.
-- *semantics*: the expected mood of the text prompts under the picture's scores, where scores are at hand.
+- *semantics*: the expected mood of the text prompts under the picture's scores, where scores are at hand; *look*: that
+  of the prompts for lighting, composition and colour, which speak a little.
 
 The mood is the weighted mean of those that can speak, smoothed over a few seconds.
 """
@@ -23,6 +24,7 @@ import numpy as np
 
 from composer.video.features import VideoFeatures
 from composer.video.likeness import prompt_shares
+from composer.video.prompts import AESTHETIC_CATEGORIES, CATEGORIES
 
 # Colour: centre and spread of brightness and saturation (HSV) over everyday clips of many kinds.
 BRIGHTNESS_MEAN, BRIGHTNESS_SPREAD = 0.55, 0.22
@@ -44,7 +46,13 @@ CUT_WINDOW_S = 20.0
 SEMANTIC_GAIN = 2.0  # scores over a whole bank are spread thin; their mean mood is drawn out by this
 
 # How much each source counts, where it can speak: (valence, arousal).
-WEIGHTS = {"colour": (1.0, 0.25), "motion": (0.0, 0.45), "cuts": (0.0, 0.30), "semantics": (1.5, 0.40)}
+WEIGHTS = {
+    "colour": (1.0, 0.25),
+    "motion": (0.0, 0.45),
+    "cuts": (0.0, 0.30),
+    "semantics": (1.5, 0.40),
+    "look": (0.3, 0.10),
+}
 SMOOTHING_S = 4.0
 
 
@@ -122,7 +130,8 @@ def affect_curve(features: VideoFeatures, step_s: float = 0.5) -> AffectCurve:
     times_s = np.arange(0.0, max(features.duration_s, step_s), step_s) + step_s / 2
     motion = rgb_difference_at(features, times_s)
     sources = [_colour(features, times_s), _motion(features, times_s, motion), _cuts(features, times_s)]
-    sources.append(_semantics(features, times_s))
+    sources.append(_likeness(features, times_s, "semantics", CATEGORIES))
+    sources.append(_likeness(features, times_s, "look", AESTHETIC_CATEGORIES))
     spoken = tuple(source for source in sources if source is not None)
     width = max(round(SMOOTHING_S / step_s), 1)
     return AffectCurve(
@@ -224,13 +233,18 @@ def _cuts(features: VideoFeatures, times_s: np.ndarray) -> Source:
     return Source("cuts", np.zeros(times_s.size), np.clip(arousal, -1, 1), *WEIGHTS["cuts"])
 
 
-def _semantics(features: VideoFeatures, times_s: np.ndarray) -> Source | None:
+def _likeness(
+    features: VideoFeatures, times_s: np.ndarray, name: str, categories: Sequence[str]
+) -> Source | None:
+    """The mood of the prompts of ``categories`` under the picture; None where it was not compared with them."""
     if not features.semantic_scores.size:
         return None
-    prompts, shares = prompt_shares(features)
+    prompts, shares = prompt_shares(features, categories)
+    if not prompts:
+        return None
     moods = np.array([(prompt.valence, prompt.arousal) for prompt in prompts])
     expected = shares / np.maximum(shares.sum(axis=1, keepdims=True), 1e-9) @ moods - moods.mean(axis=0)
     drawn = np.clip(SEMANTIC_GAIN * expected, -1, 1)
     valence = np.interp(times_s, features.semantic_times_s, drawn[:, 0])
     arousal = np.interp(times_s, features.semantic_times_s, drawn[:, 1])
-    return Source("semantics", valence, arousal, *WEIGHTS["semantics"])
+    return Source(name, valence, arousal, *WEIGHTS[name])
