@@ -24,11 +24,12 @@ from composer.models.decoder import Decoder
 from composer.models.sampling import Draw
 from composer.music import BarPlan, Harmony
 from composer.pipeline import CANDIDATES, Checkpoints
+from composer.register import FREEDOM, MIDDLE, lift_of
 from composer.spotting.cues import CueSheet
 from composer.stretches import Stretch, in_waves, stretches_of, whole
 from composer.themes import NEW, only, recall_chords, recalled_bars
 from composer.tokens import grid
-from composer.tokens.frame import MAX_NOTES_A_BAR
+from composer.tokens.frame import MAX_NOTES_A_BAR, REGISTER_STEP
 from composer.tokens.notes import NotePlan
 from composer.tokens.picture import Picture, PictureTrack, picture_of
 from composer.tokens.vocabulary import CHORD_NONE, CHORDS, chord_id, transpose_chord
@@ -169,10 +170,13 @@ def bounds_of(
     bar_s = float(form.bar_s[bar])
     wished = np.clip(np.interp(form.density[bar], (0, 1), NOTES_A_SECOND) * bar_s, 1, MAX_NOTES_A_BAR)
     level = np.interp(form.dynamics[bar], (0, 1), VELOCITY) / grid.VELOCITY_STEP
+    lift = lift_of(float(form.frame.valence[bar]), float(form.frame.arousal[bar]))
+    register = MIDDLE + lift - form.shifts[bar]
     bounds = replace(
         free,
         notes=np.abs(count - wished) <= max(1.0, FREEDOM_NOTES * wished),
         velocity=np.abs(np.arange(free.velocity.size) - level) <= FREEDOM_LEVELS,
+        register=np.abs(np.arange(free.register.size) * REGISTER_STEP - register) <= FREEDOM,
     )
     source = int(recalled[bar])
     if source != NEW:

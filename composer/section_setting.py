@@ -18,8 +18,10 @@ from composer.instruments import Instrument
 from composer.music import Chord, LeadSheet, Note
 from composer.palettes import Layer, Palette
 from composer.percussion import PercussionContext, percussion_notes
+from composer.register import lift_of
 from composer.spotting.cues import CueSheet
 from composer.texture import (
+    PAD_CENTRE,
     PAD_HIGH,
     Texture,
     Window,
@@ -156,6 +158,8 @@ class SectionSetting:
         """The harmony, window by window, where the texture plays (everywhere, where it never does)."""
         result: list[tuple[Window, tuple[int, ...]]] = []
         previous: tuple[int, ...] = ()
+        section = self.span.section
+        centre = PAD_CENTRE + lift_of(section.valence, section.arousal)
         inner = sorted((*texture.held, *texture.moving, *texture.bass), key=lambda note: note.onset_beats)
         for window in merge_windows(self.windows):
             inside = notes_between(inner, window.start_beats, window.end_beats)
@@ -165,7 +169,7 @@ class SectionSetting:
             classes = weighty_pitch_classes(inside) if chord is None else tuple(chord.pitch_classes)
             above = notes_between(self.melody, window.start_beats, window.end_beats)
             ceiling = min((note.pitch - 1 for note in above), default=PAD_HIGH)
-            voicing = voice(classes, previous, max(ceiling, 55))
+            voicing = voice(classes, previous, max(ceiling, 55), centre)
             if voicing:
                 result.append((window, voicing))
                 previous = voicing

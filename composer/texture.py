@@ -152,8 +152,13 @@ def nearest_pitch(pitch_class: int, target: int, low: int, high: int) -> int:
     return min(range(first, high + 1, 12), key=lambda pitch: (abs(pitch - target), pitch))
 
 
-def voice(pitch_classes: Iterable[int], previous: Sequence[int], ceiling: int = PAD_HIGH) -> tuple[int, ...]:
-    """A close voicing of three or four voices, lowest first, near ``previous`` and the middle register.
+def voice(
+    pitch_classes: Iterable[int],
+    previous: Sequence[int],
+    ceiling: int = PAD_HIGH,
+    centre: float = PAD_CENTRE,
+) -> tuple[int, ...]:
+    """A close voicing of three or four voices, lowest first, near ``previous`` and the register's ``centre``.
 
     Every inversion in `PAD_LOW`..`PAD_HIGH` is weighed by its distance from the last voicing, from the
     register's centre, and by how far it rises above ``ceiling`` (the melody).
@@ -166,7 +171,7 @@ def voice(pitch_classes: Iterable[int], previous: Sequence[int], ceiling: int = 
         if bottom % 12 not in classes:
             continue
         voicing = tuple(sorted(bottom + (pitch_class - bottom) % 12 for pitch_class in classes))
-        cost = 0.5 * abs(sum(voicing) / len(voicing) - PAD_CENTRE) + 1.5 * max(0, voicing[-1] - ceiling)
+        cost = 0.5 * abs(sum(voicing) / len(voicing) - centre) + 1.5 * max(0, voicing[-1] - ceiling)
         if previous:
             cost += sum(min(abs(pitch - old) for old in previous) for pitch in voicing)
             cost += abs(voicing[-1] - previous[-1])
