@@ -15,6 +15,7 @@ from typing import Any
 from composer import __version__, interrupt
 from composer.errors import FrameScoreError, OutOfResources
 from composer.options import (
+    DETECTORS,
     TEMPO_MODES,
     parse_bars,
     parse_candidates,
@@ -161,6 +162,9 @@ def make_parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="FILE",
         help="your own prompts for CLIP, YAML or CSV, each with its mood",
+    )
+    group.add_argument(
+        "--detector", choices=DETECTORS, default=DETECTORS[0], help="PySceneDetect's, for cuts"
     )
     group.add_argument(
         "--start-timecode",

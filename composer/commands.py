@@ -211,7 +211,7 @@ def watch(options: Namespace, progress: Progress, console: Console) -> VideoFeat
     clip = None
     if options.clip_model != CLIP_OFF:
         clip = ClipSource(options.clip_model, options.clip_weights, options.offline, prompts=prompts)
-    features = analyze_video(options.video, clip=clip, progress=progress)
+    features = analyze_video(options.video, clip=clip, progress=progress, detector=options.detector)
     for warning in features.warnings:
         console.say(f"note: {warning}")
     start_timecode = started_at(options, features.start_timecode, features.frame_rate)
@@ -274,9 +274,8 @@ def read_sheet(options: Namespace, console: Console) -> CueSheet:
     )
     if not moves:
         return cues
-    return replace(
-        cues, tempo_map=solve(cues.duration_s, cues.frame_rate, cues.sections, cues.hits).tempo_map
-    )
+    solution = solve(cues.duration_s, cues.frame_rate, cues.sections, cues.hits, mode=tempo_mode)
+    return replace(cues, tempo_map=solution.tempo_map)
 
 
 def free_sheet(options: Namespace, console: Console) -> CueSheet:

@@ -27,6 +27,7 @@ MAX_BARS = 2000
 TIME_PATTERN = re.compile(r"(?:(?:(\d{1,2}):)?(\d{1,3}):)?(\d{1,6}(?:\.\d{0,9})?)")
 CUE_SHEET_SUFFIXES = (".yaml", ".yml")
 PLOT_SUFFIXES = (".png", ".svg", ".pdf")
+DETECTORS = ("adaptive", "content", "hash", "histogram")  # the default first
 TEMPO_MODES = ("constant", "stepped", "smooth")
 
 

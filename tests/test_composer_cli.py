@@ -110,6 +110,13 @@ def test_silences_timecodes_and_modes_are_read() -> None:
     assert options.TEMPO_MODES == TEMPO_MODES
 
 
+def test_detectors_are_those_of_the_shots() -> None:
+    from composer.video.shots import DEFAULT_DETECTOR, DETECTORS
+
+    assert set(options.DETECTORS) == set(DETECTORS)
+    assert options.DETECTORS[0] == DEFAULT_DETECTOR
+
+
 def test_the_schema_of_cue_sheets_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         cli.make_parser().parse_args(["spot", "--schema"])
@@ -142,6 +149,7 @@ def test_nonsense_hits_are_wrong_usage(text: str) -> None:
         ["compose", "--free", "-o", "x.mid", "--dynamics", "loud"],
         ["spot", "a.mp4", "-o", "x", "--silence", "20-12"],
         ["spot", "a.mp4", "-o", "x", "--tempo-mode", "rubato"],
+        ["analyze", "a.mp4", "-o", "x", "--detector", "luck"],
         ["spot", "a.mp4", "-o", "x", "--start-timecode", "1 h"],
         ["analyze", "a.mp4", "-o", "x", "--plot", "picture.gif"],
         ["render", "a.mid", "-o", "x.wav", "--engine", "diffusion"],

@@ -155,16 +155,9 @@ def _draw_shots(axes: Axes, features: VideoFeatures) -> None:
 
 
 def _draw_light(axes: Axes, features: VideoFeatures) -> None:
-    axes.set_ylim(-1.05, 1.05)
-    axes.axhline(0, color=GREY, lw=0.4)
-    for name, color, dashes in (
-        ("brightness", ORANGE, "-"),
-        ("saturation", PURPLE, "--"),
-        ("warmth", BLUE, "-."),
-    ):
-        times_s, values = _pooled(features.color_times_s, getattr(features, name), features.duration_s)
-        axes.plot(times_s, values, dashes, color=color, label=name, marker=_dot(times_s))
-    _name(axes)
+    lines = ("brightness", ORANGE, "-"), ("saturation", PURPLE, "--"), ("warmth", BLUE, "-.")
+    for name, color, dashes in lines:
+        _draw_between(axes, features, features.color_times_s, getattr(features, name), color, dashes, name)
 
 
 def _draw_difference(axes: Axes, features: VideoFeatures) -> None:
@@ -204,12 +197,8 @@ def _draw_patches(axes: Axes, features: VideoFeatures) -> None:
 
 def _draw_mood(axes: Axes, features: VideoFeatures) -> None:
     curve = affect_curve(features)
-    axes.set_ylim(-1.05, 1.05)
-    axes.axhline(0, color=GREY, lw=0.4)
-    for name, color, dashes in (("valence", BLUE, "-"), ("arousal", VERMILION, "--")):
-        times_s, values = _pooled(curve.times_s, getattr(curve, name), features.duration_s)
-        axes.plot(times_s, values, dashes, color=color, lw=1.4, label=name, marker=_dot(times_s))
-    _name(axes)
+    _draw_between(axes, features, curve.times_s, curve.valence, BLUE, "-", "valence")
+    _draw_between(axes, features, curve.times_s, curve.arousal, VERMILION, "--", "arousal")
 
 
 def _draw_prompts(axes: Axes, features: VideoFeatures) -> None:
@@ -231,6 +220,24 @@ def _draw_prompts(axes: Axes, features: VideoFeatures) -> None:
     axes.tick_params(axis="y", length=0)
 
 
+def _draw_between(
+    axes: Axes,
+    features: VideoFeatures,
+    times_s: np.ndarray,
+    values: np.ndarray,
+    color: str,
+    dashes: str,
+    label: str,
+) -> None:
+    """A line on an axis of -1 to 1."""
+    times_s, values = _held(*_pooled(times_s, values, features.duration_s), features.duration_s)
+    axes.plot(times_s, values, dashes, color=color, lw=1.2, label=label)
+    axes.axhline(0, color=GREY, lw=0.4)
+    axes.set_ylim(-1.05, 1.05)
+    axes.set_yticks([-1, 0, 1])
+    _name(axes)
+
+
 def _draw_peaks(
     axes: Axes,
     features: VideoFeatures,
@@ -241,9 +248,10 @@ def _draw_peaks(
     label: str,
 ) -> None:
     """What comes in bursts, as an area whose peaks are kept; its axis reaches to ``least_top`` at least."""
-    times_s, values = _pooled(times_s, values, features.duration_s, peaks=True)
+    pooled = _pooled(times_s, values, features.duration_s, peaks=True)
+    times_s, values = _held(*pooled, features.duration_s)
     axes.fill_between(times_s, values, color=color, alpha=0.25, lw=0)
-    axes.plot(times_s, values, color=color, lw=0.8, label=label, marker=_dot(times_s))
+    axes.plot(times_s, values, color=color, lw=0.8, label=label)
     axes.set_ylim(0, max(1.05 * float(values.max()), least_top))
     axes.yaxis.set_major_locator(MaxNLocator(3, min_n_ticks=2))
     _name(axes)
@@ -254,9 +262,9 @@ def _name(axes: Axes) -> None:
     axes.legend(loc="center left", bbox_to_anchor=(1.005, 0.5), borderaxespad=0.0, handlelength=2.2)
 
 
-def _dot(times_s: np.ndarray) -> str:
-    """The marker of a line: a dot for a single reading, which would be no line."""
-    return "o" if len(times_s) == 1 else ""
+def _held(times_s: np.ndarray, values: np.ndarray, duration_s: float) -> tuple[np.ndarray, np.ndarray]:
+    """Readings that hold from the first frame to the last."""
+    return np.concatenate([[0.0], times_s, [duration_s]]), np.concatenate([values[:1], values, values[-1:]])
 
 
 def _shortened(text: str) -> str:

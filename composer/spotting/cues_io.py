@@ -95,7 +95,7 @@ def read_cues(path: Path) -> CueSheet:
         wanted = digest_of(duration_s, frame_rate, sections, hits, tempo_mode)
         tempo_map = _read_tempo_map(top["tempo_map"], duration_s, wanted)
     if tempo_map is None:
-        tempo_map = solve(duration_s, frame_rate, sections, hits).tempo_map
+        tempo_map = solve(duration_s, frame_rate, sections, hits, mode=tempo_mode).tempo_map
     provenance = mapping(top["provenance"], (), _keys(top["provenance"])) if "provenance" in top else {}
     return CueSheet(
         title=text(top["title"], "title") if "title" in top else path.stem,
