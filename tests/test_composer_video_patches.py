@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from make_video import plain, textured
 
-from composer.video.patches import PatchController, patch_dissimilarity, pixel_patches
+from composer.video.patches import THUMBNAIL_PX, PatchController, patch_dissimilarity, pixel_patches
+from composer.video.scaling import shrink
+
+
+def patches_of(rgb):
+    return pixel_patches(shrink(rgb, THUMBNAIL_PX, THUMBNAIL_PX)[None])[0]
 
 
 def spelled_out(before, after):
@@ -26,6 +33,13 @@ def test_dissimilarity_is_the_published_one(shape):
     assert patch_dissimilarity(before, after) == pytest.approx(patch_dissimilarity(after, before), abs=1e-6)
 
 
+def test_many_pictures_at_once():
+    vectors = np.random.default_rng(3).normal(size=(5, 9, 4))
+    together = patch_dissimilarity(vectors[:-1], vectors[1:])
+    one_by_one = [patch_dissimilarity(a, b) for a, b in pairwise(vectors)]
+    np.testing.assert_allclose(together, one_by_one)
+
+
 def test_bounds():
     vectors = np.random.default_rng(2).normal(size=(49, 16)).astype(np.float32)
     assert patch_dissimilarity(vectors, 3 * vectors) == pytest.approx(0.0, abs=1e-6)
@@ -39,7 +53,7 @@ def test_patches_lie_where_they_lay(width, height):
     before = textured(4, width, height)
     after = before.copy()
     after[: height // 4, : width // 4] = 255 - after[: height // 4, : width // 4]
-    changed = np.abs(pixel_patches(after) - pixel_patches(before)).max(axis=1).reshape(7, 7) > 0
+    changed = np.abs(patches_of(after) - patches_of(before)).max(axis=1).reshape(7, 7) > 0
     assert changed[0, 0]
     assert not changed[3:].any()
     assert not changed[:, 3:].any()
@@ -48,15 +62,15 @@ def test_patches_lie_where_they_lay(width, height):
 def test_noise_in_gray_is_nearly_nothing_beside_a_cut():
     gray = plain((122, 117, 104), 160, 90)
     noisy = np.clip(gray + np.random.default_rng(0).normal(0, 4, gray.shape), 0, 255).astype(np.uint8)
-    noise = patch_dissimilarity(pixel_patches(gray), pixel_patches(noisy))
+    noise = patch_dissimilarity(patches_of(gray), patches_of(noisy))
     assert noise < 0.02
-    assert patch_dissimilarity(pixel_patches(textured(1)), pixel_patches(textured(2))) > 30 * noise
+    assert patch_dissimilarity(patches_of(textured(1)), patches_of(textured(2))) > 30 * noise
 
 
 @pytest.mark.parametrize(("rate_hz", "expected"), [(24, 47), (25, 49), (60, 49), (5, 9)])
 def test_at_most_25_a_second(rate_hz, expected):
     controller = PatchController()
-    for number in range(2 * rate_hz):
+    for number in range(2 * rate_hz):  # 120 pictures at most: two batches
         controller.see(number / rate_hz, textured(number % 3))
     seen = controller.finish()
     assert len(seen.times_s) == len(seen.dissimilarity) == expected

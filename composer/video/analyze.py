@@ -14,6 +14,7 @@ from composer.video.features import VideoFeatures
 from composer.video.motion import MotionController
 from composer.video.patches import PatchController
 from composer.video.reader import DEFAULT_LIMITS, Limits, VideoReader
+from composer.video.scaling import shrink
 from composer.video.semantics import INTERVAL_S, ClipSource, SemanticController, Semantics, load_clip
 from composer.video.shots import DEFAULT_DETECTOR, ShotController
 
@@ -49,8 +50,9 @@ def analyze(
         for frame in reader.frames(INTERVAL_S if semantic else None):
             color.see(frame.time_s, frame.rgb)
             motion.see(frame.time_s, frame.rgb)
-            shots.see(frame.time_s, frame.rgb)
-            patches.see(frame.time_s, frame.rgb)
+            half = shrink(frame.rgb, (frame.rgb.shape[1] + 1) // 2, (frame.rgb.shape[0] + 1) // 2)
+            shots.see(frame.time_s, half)
+            patches.see(frame.time_s, half)
             if semantic and frame.detail is not None:
                 semantic.see(frame.time_s, frame.detail)
             if progress and expected_s and frame.time_s / expected_s >= reported + PROGRESS_STEP:
