@@ -70,6 +70,22 @@ def refuse_overwriting(output: Path, *inputs: Path) -> None:
             raise WrongUsage(f"-o {output}: this is the input; name another file")
 
 
+def refuse_losing_edits(output: Path) -> None:
+    """Raise WrongUsage where a cue sheet, or a folder of outputs, was edited by hand since it was written."""
+    from composer.report import edited_outputs
+    from composer.spotting.cues_io import is_as_written
+
+    if output.is_dir():
+        edited = edited_outputs(output)
+    else:
+        edited = (output.name,) if output.exists() and not is_as_written(output) else ()
+    if edited:
+        raise WrongUsage(
+            f"-o {output}: {' and '.join(edited)} there was edited since it was written; name another place, "
+            "or move it away"
+        )
+
+
 def started_at(options: Namespace, known: str, frame_rate: float) -> str:
     """The label of the first frame: the command line's, or the one ``known``. Raises BadInput."""
     from composer.timecode import frame_number

@@ -16,6 +16,7 @@ from composer.checks import (
     check_device,
     check_source,
     check_wishes,
+    refuse_losing_edits,
     refuse_overwriting,
     started_at,
     wished_hits,
@@ -82,6 +83,7 @@ def spot(options: Namespace, console: Console) -> int:
     from composer.cue_files import write_sheet
 
     refuse_overwriting(options.output, options.video)
+    refuse_losing_edits(options.output)
     check_wishes(options)
     with Progress(console, SHARES) as progress:
         features = watch(options, progress, console)

@@ -39,6 +39,7 @@ PACKAGES = (
     "scenedetect",
     "torch",
 )
+EDITABLE = (".yaml", ".mid", ".musicxml")  # what a person edits by hand
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,20 @@ def write_report(report: dict[str, Any], folder: Path) -> None:
     """Write ``report.json`` into ``folder``."""
     text = json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False)
     (folder / REPORT_NAME).write_text(text + "\n", encoding="utf-8")
+
+
+def edited_outputs(folder: Path) -> tuple[str, ...]:
+    """Cue sheet, MIDI and MusicXML files in ``folder`` that are no longer as the report there says they were written.
+
+    Empty where there is no report that can be read.
+    """
+    try:
+        files = json.loads((folder / REPORT_NAME).read_text(encoding="utf-8"))["files"]
+        written = {name: files[name]["sha256"] for name in files if Path(name).suffix in EDITABLE}
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return ()
+    there = [name for name in sorted(written) if Path(name).name == name and (folder / name).is_file()]
+    return tuple(name for name in there if sha256_of(folder / name) != written[name])
 
 
 def file_facts(folder: Path) -> dict[str, dict[str, Any]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from composer import commands
-from composer.checks import check_device, check_wishes
+from composer.checks import check_device, check_wishes, refuse_losing_edits
 from composer.output import REPORT_NAME, STEMS_NAME, fitting_name, staged_folder
 from composer.terminal import Console, Progress
 
@@ -31,6 +31,7 @@ def score(options: Namespace, console: Console) -> int:
 
     check_wishes(options)
     check_device(options)
+    refuse_losing_edits(options.output)
     soundfont = find_soundfont(options.soundfont)
     for owner in foreign_owners():
         console.say(f"note: {owner}")

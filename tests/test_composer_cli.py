@@ -347,6 +347,29 @@ def test_markers_silences_and_gestures_reach_the_cue_sheet_and_the_music(
     assert "--start-timecode" in one_error_line(capsys)
 
 
+def test_what_a_person_edited_is_not_written_over(
+    tmp_path: Path, film: Path, capsys: pytest.CaptureFixture[str], plain: None
+) -> None:
+    cues, out = tmp_path / "c.yaml", tmp_path / "out"
+    arguments = ("--clip-model", "none", "--quiet")
+    assert run("spot", film, "-o", cues, *arguments) == 0
+    assert run("spot", film, "-o", cues, *arguments, "--key", "Eb") == 0  # nobody touched it
+    cues.write_text(cues.read_text() + "# the director likes this one\n")
+    edited = cues.read_bytes()
+    assert run("spot", film, "-o", cues, *arguments) == 2
+    assert "c.yaml there was edited" in one_error_line(capsys)
+    assert run("compose", cues, "-o", tmp_path / "s.mid", "--quiet") == 0
+    assert cues.read_bytes() == edited
+    assert run("score", film, "-o", out, *arguments) == 0
+    for name in ("cues.yaml", "score.mid"):
+        whole = (out / name).read_bytes()
+        (out / name).write_bytes(whole + b"\n")
+        assert run("score", film, "-o", out, *arguments) == 2
+        assert f"{name} there was edited" in one_error_line(capsys)
+        (out / name).write_bytes(whole)
+    assert run("score", film, "-o", out, *arguments) == 0
+
+
 def test_analyze_draws_where_asked_for(tmp_path: Path, film: Path) -> None:
     features, picture = tmp_path / "f.npz", tmp_path / "f.png"
     assert run("analyze", film, "-o", features, "--clip-model", "none", "--quiet") == 0

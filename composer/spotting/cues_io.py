@@ -36,7 +36,7 @@ from composer.theory import Key
 from composer.timecode import ZERO_TIMECODE, frame_number
 from composer.timing import MAX_TEMPO_US, MIN_TEMPO_US, Bar, TempoMap
 
-__all__ = ["digest", "format_cues", "read_cues", "write_cues"]
+__all__ = ["digest", "format_cues", "is_as_written", "read_cues", "write_cues"]
 
 MAX_SECTIONS = 2000
 MAX_BARS = 100_000
@@ -113,6 +113,14 @@ def read_cues(path: Path) -> CueSheet:
         tempo_mode=tempo_mode,
         picture=text(top["picture"], "picture") if "picture" in top else "",
     )
+
+
+def is_as_written(path: Path) -> bool:
+    """Whether a sheet is still what `write_cues` wrote: no value, comment or blank of it was edited since."""
+    try:
+        return format_cues(read_cues(path)) == path.read_text(encoding="utf-8")
+    except BadInput:
+        return False
 
 
 def _read_sections(node: Node, duration_s: float) -> tuple[Section, ...]:
