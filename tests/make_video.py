@@ -123,24 +123,27 @@ LUMA = {
 }  # of red and blue, by matrix (H.273, table 4)
 
 
-def yuv_frame(rgb: np.ndarray, matrix: int, *, full_range: bool = False, bits: int = 8) -> av.VideoFrame:
-    """(height, width, 3) R'G'B' 0-1 as 4:4:4 Y'CbCr of 8 or 10 bits, by the formulas of ITU-R BT.709, 601 or 2020."""
+def yuv_frame(rgb: np.ndarray, pixel_format: str, matrix: int, *, full_range: bool = False) -> av.VideoFrame:
+    """(height, width, 3) R'G'B' 0-1 as Y'CbCr by the formulas of ITU-R BT.709, 601 or 2020. ``pixel_format``: 4:4:4 or
+    4:2:0 (every second sample of chroma), 8 or 10 bits.
+    """
+    bits = 10 if "p10" in pixel_format else 8
     red, blue = LUMA[matrix]
     luma = rgb @ np.array([red, 1.0 - red - blue, blue])
-    planes = [luma, (rgb[..., 2] - luma) / (2 - 2 * blue), (rgb[..., 0] - luma) / (2 - 2 * red)]
+    chroma = [(rgb[..., 2] - luma) / (2 - 2 * blue), (rgb[..., 0] - luma) / (2 - 2 * red)]
+    if "420" in pixel_format:
+        chroma = [plane[::2, ::2] for plane in chroma]
     scale = 2 ** (bits - 8)
     if full_range:
-        coded = [
-            planes[0] * (256 * scale - 1),
-            *(128 * scale + plane * (256 * scale - 1) for plane in planes[1:]),
-        ]
+        top = 256 * scale - 1
+        coded = [top * luma, *(128 * scale + top * plane for plane in chroma)]
     else:
-        coded = [scale * (16 + 219 * planes[0]), *(scale * (128 + 224 * plane) for plane in planes[1:])]
-    frame = av.VideoFrame(rgb.shape[1], rgb.shape[0], "yuv444p" if bits == 8 else f"yuv444p{bits}le")
+        coded = [scale * (16 + 219 * luma), *(scale * (128 + 224 * plane) for plane in chroma)]
+    frame = av.VideoFrame(rgb.shape[1], rgb.shape[0], pixel_format)
     for plane, values in zip(frame.planes, coded, strict=True):
-        rows = np.zeros((rgb.shape[0], plane.line_size), np.uint8)
         samples = np.clip(np.rint(values), 0, 256 * scale - 1).astype("<u2" if bits > 8 else "u1")
-        rows[:, : samples.itemsize * rgb.shape[1]] = samples.view(np.uint8).reshape(rgb.shape[0], -1)
+        rows = np.zeros((len(samples), plane.line_size), np.uint8)
+        rows[:, : samples.itemsize * samples.shape[1]] = samples.view(np.uint8).reshape(len(samples), -1)
         plane.update(rows.tobytes())
     return frame
 
