@@ -5,8 +5,8 @@ parts that say what they measure, and nothing is learnt:
 
 - *semantic*: ``meaning``, the picture's shares of the prompts of genres, scenes and instruments;
 - *emotional*: ``mood``, the curve of `composer.spotting.affect`, and ``mood prompts``;
-- *aesthetic*: ``picture``, light, palette and the measures of `composer.video.aesthetics`, and ``aesthetic prompts``
-  of lighting, composition and colour.
+- *aesthetic*: ``light and colour`` with the palette, ``composition`` (both of `composer.video.aesthetics`), and
+  ``aesthetic prompts`` of lighting, composition and colour.
 
 A part that could not be read is not there: without CLIP there are no prompts and no tokens.
 """
@@ -26,18 +26,20 @@ from composer.video.prompts import AESTHETIC_CATEGORIES, BANK
 
 STEP_S = 1.0
 
-MEANING, MOOD, MOOD_PROMPTS, PICTURE, AESTHETIC_PROMPTS = (
-    "meaning",
-    "mood",
-    "mood prompts",
-    "picture",
-    "aesthetic prompts",
-)
+MEANING, MOOD, MOOD_PROMPTS = "meaning", "mood", "mood prompts"
+LIGHT, COMPOSITION, AESTHETIC_PROMPTS = "light and colour", "composition", "aesthetic prompts"
 READINGS: dict[str, tuple[str, ...]] = {
     "semantic": (MEANING,),
     "emotional": (MOOD, MOOD_PROMPTS),
-    "aesthetic": (PICTURE, AESTHETIC_PROMPTS),
+    "aesthetic": (LIGHT, COMPOSITION, AESTHETIC_PROMPTS),
 }
+COMPOSED = (
+    "sharpness",
+    "shallow_focus",
+    "thirds",
+    "symmetry",
+    "clutter",
+)  # of `AESTHETICS`; the rest is light
 PROMPTED: dict[str, tuple[str, ...]] = {  # part -> categories of the bank
     MEANING: ("genre", "scene", "instrument"),
     MOOD_PROMPTS: ("mood",),
@@ -50,10 +52,13 @@ def _columns(part: str) -> tuple[str, ...]:
         return tuple(prompt.text for prompt in BANK if prompt.category in PROMPTED[part])
     if part == MOOD:
         return ("valence", "arousal", "motion")
+    if part == COMPOSITION:
+        return COMPOSED
     colors = range(1, PALETTE_COLORS + 1)
     palette = (f"palette {i} {channel}" for i in colors for channel in ("red", "green", "blue"))
     shares = (f"palette {i} share" for i in colors)
-    return ("brightness", "saturation", "warmth", *AESTHETICS, *palette, *shares)
+    lit = (name for name in AESTHETICS if name not in COMPOSED)
+    return ("brightness", "saturation", "warmth", *lit, *palette, *shares)
 
 
 COLUMNS: dict[str, tuple[str, ...]] = {part: _columns(part) for parts in READINGS.values() for part in parts}
@@ -101,9 +106,10 @@ def film_readings(features: VideoFeatures) -> Readings:
         at = nearest(features.color_times_s, curve.times_s)
         light = np.stack([features.brightness, features.saturation, features.warmth], axis=1)
         palettes = features.palettes.reshape(len(light), -1)
-        parts[PICTURE] = np.concatenate(
-            [light, features.aesthetics, palettes, features.palette_shares], axis=1
-        )[at]
+        composed = np.array([name in COMPOSED for name in AESTHETICS])
+        lit = features.aesthetics[:, ~composed]
+        parts[LIGHT] = np.concatenate([light, lit, palettes, features.palette_shares], axis=1)[at]
+        parts[COMPOSITION] = features.aesthetics[:, composed][at]
     tokens = np.zeros((len(curve.times_s), 0), np.float32)
     if features.semantic_scores.size:
         at = nearest(features.semantic_times_s, curve.times_s)
