@@ -57,7 +57,7 @@ def films(draw: st.DrawFn) -> tuple[float, float, list[Section], list[Hit]]:
     return duration_s, frame_rate, sections_at(bounds, tempi, metres), hits
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(films())
 def test_any_film_ends_with_its_picture_within_the_limits(film):
     duration_s, frame_rate, sections, hits = film
@@ -82,9 +82,8 @@ def test_plain_films_end_on_a_whole_bar(duration_s):
     assert abs(tempo_map.end_s - duration_s) <= 0.002
     if duration_s > 0.02:
         assert tempo_map.end_beats == sum(bar.length_beats for bar in tempo_map.bars)
-    if duration_s > 2.4:
-        assert {metre_of(bar) for bar in tempo_map.bars} == {"4/4"}
     if duration_s > 5:
+        assert {metre_of(bar) for bar in tempo_map.bars} == {"4/4"}
         assert all(85 <= bar.bpm <= 115 for bar in tempo_map.bars)
 
 
@@ -137,19 +136,23 @@ def test_section_starts_fall_on_bar_lines():
     assert largest_change(tempo_map) <= 0.045
 
 
+@pytest.mark.parametrize(
+    ("weight", "downbeats", "regulars"), [(0.5, 0.2, 0.93), (1.0, 0.85, 0.75)], ids=["light", "heavy"]
+)
 @pytest.mark.parametrize("metre", METRES)
-def test_required_hits_are_met_over_many_films(metre):
+def test_required_hits_are_met_over_many_films(metre, weight, downbeats, regulars):
+    """Heavy hits are worth a bar that is longer or shorter, light ones are not."""
     rng = np.random.default_rng(7)
     refused = 0
     on: list[str] = []
     regular: list[bool] = []
-    for _ in range(60 if metre == "4/4" else 25):
+    for _ in range(12):
         duration_s = float(rng.uniform(20, 180))
         times: list[float] = []
         for time_s in rng.uniform(2, duration_s - 2, 60):
             if len(times) < rng.integers(1, 13) and all(abs(time_s - other) >= 2 for other in times):
                 times.append(float(time_s))
-        hits = [Hit(time_s, "hit", 1.0, required=True) for time_s in sorted(times)]
+        hits = [Hit(time_s, "hit", weight, required=True) for time_s in sorted(times)]
         wish = float(rng.uniform(60, 140))
         solution = solve(duration_s, 25.0, [section(0, duration_s, wish, metre)], hits)
         refused += bool(solution.unmet)
@@ -158,9 +161,10 @@ def test_required_hits_are_met_over_many_films(metre):
             assert abs(hit.residual_s) <= 0.02
         on += [landing.on for landing in solution.landings]
         regular += [metre_of(bar) == metre for bar in solution.tempo_map.bars]
-    assert refused <= 2
+    assert refused <= 1
     assert np.mean([place in ("beat", "downbeat") for place in on]) > 0.85
-    assert np.mean(regular) > 0.97
+    assert np.mean([place == "downbeat" for place in on]) > downbeats
+    assert np.mean(regular) > regulars
 
 
 def test_a_required_hit_on_a_section_start_is_a_downbeat():
