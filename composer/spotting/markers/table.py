@@ -26,6 +26,7 @@ from composer.spotting.markers.source import (
 )
 
 HEADER_WITHIN = 40  # lines
+MAX_COLUMNS = 100
 DELIMITERS = ",\t;"
 DEFAULT_TOLERANCE_S = 0.1
 # What a column holds -> how programs head it, in small letters.
@@ -105,7 +106,7 @@ def _names(line: str, delimiter: str) -> list[str]:
         cells = next(csv.reader([line], delimiter=delimiter), [])
     except csv.Error:  # longer than any header
         return []
-    return [" ".join(cell.lower().replace("_", " ").split()) for cell in cells]
+    return [" ".join(cell.lower().replace("_", " ").split()) for cell in cells[:MAX_COLUMNS]]
 
 
 def _columns(line: str, delimiter: str) -> dict[str, int]:
