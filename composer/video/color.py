@@ -23,7 +23,7 @@ HISTOGRAM_SIDE_PX = 32  # the picture is averaged down to at most so many pixels
 BLOCK_PIXELS = 128  # so few that BLAS keeps to one thread: more threads cost more here than they bring
 WARM_HUE_DEGREES = 30.0  # orange; its opposite is azure
 SAMPLES_HZ = 2.0
-MAX_SAMPLES = 2400  # 20 minutes at SAMPLES_HZ; beyond, every second sample goes and the rate halves
+MAX_SAMPLES = 1200  # 10 minutes at SAMPLES_HZ; beyond, every second sample goes and the rate halves
 
 _BIN_CENTRES = np.linspace(-LOG_CHROMA_BOUND, LOG_CHROMA_BOUND, HISTOGRAM_BINS, dtype=np.float32)
 
