@@ -239,6 +239,7 @@ def spot_film(options: Namespace, features: VideoFeatures, progress: Progress, c
         silences=options.silence,
         tempo_mode=options.tempo_mode or DEFAULT_TEMPO_MODE,
     )
+    say_landing(cues, console)
     return with_provenance(cues, features)
 
 
@@ -274,10 +275,20 @@ def read_sheet(options: Namespace, console: Console) -> CueSheet:
     cues = replace(
         cues, sections=sections, hits=hits, seed=seed, tempo_mode=tempo_mode, start_timecode=start_timecode
     )
-    if not moves:
-        return cues
-    solution = solve(cues.duration_s, cues.frame_rate, cues.sections, cues.hits, mode=tempo_mode)
-    return replace(cues, tempo_map=solution.tempo_map)
+    if moves:
+        solution = solve(cues.duration_s, cues.frame_rate, cues.sections, cues.hits, mode=tempo_mode)
+        cues = replace(cues, tempo_map=solution.tempo_map)
+    say_landing(cues, console)
+    return cues
+
+
+def say_landing(cues: CueSheet, console: Console) -> None:
+    """Name the hits that the music misses, and changes of tempo that are felt."""
+    from composer.spotting.landing import landings, notes
+
+    landed = landings(cues.tempo_map, cues.hits)
+    for note in notes(cues.tempo_map, cues.frame_rate, cues.sections, landed, cues.tempo_mode):
+        console.say(f"note: {note}")
 
 
 def free_sheet(options: Namespace, console: Console) -> CueSheet:

@@ -25,7 +25,7 @@ from composer.metrics.piece import Piece
 from composer.music import Score, Track
 from composer.output import REPORT_NAME, sha256_of
 from composer.spotting.cues import CueSheet, Curve, Section
-from composer.spotting.tempo_solver import Landing
+from composer.spotting.landing import Landing, largest_change, notes, unmet_hits
 from composer.timing import TempoMap
 from composer.video.features import VideoFeatures
 
@@ -86,7 +86,7 @@ def build_report(run: Run, files: dict[str, dict[str, Any]]) -> dict[str, Any]:
             for section, music in zip(run.cues.sections, written, strict=True)
         ],
         "hits": [_landing(landing, tempo_map) for landing in run.landings],
-        "hit_summary": _summary(run.landings, run.cues.frame_rate),
+        "hit_summary": _summary(run.landings, run.cues),
         "music": {
             "bars": len(tempo_map.bars),
             "tempo_mode": run.cues.tempo_mode,
@@ -272,17 +272,16 @@ def _landing(landing: Landing, tempo_map: TempoMap) -> dict[str, Any]:
     }
 
 
-def _summary(landings: Sequence[Landing], frame_rate: float) -> dict[str, Any]:
+def _summary(landings: Sequence[Landing], cues: CueSheet) -> dict[str, Any]:
     landed_s = [abs(landing.residual_s) for landing in landings if landing.on != "none"]
-    late = [
-        n for n in landings if n.hit.required and (n.on == "none" or abs(n.residual_s) > 0.5 / frame_rate)
-    ]
     return {
         "count": len(landings),
         "landed_on": dict(sorted(Counter(landing.on for landing in landings).items())),
         "largest_residual_ms": round(1000 * max(landed_s), 2) if landed_s else None,
         "mean_residual_ms": round(1000 * sum(landed_s) / len(landed_s), 2) if landed_s else None,
-        "required_missed": len(late),
+        "required_missed": len(unmet_hits(landings, cues.frame_rate)),
+        "largest_tempo_change": round(largest_change(cues.tempo_map), 4),
+        "notes": list(notes(cues.tempo_map, cues.frame_rate, cues.sections, landings, cues.tempo_mode)),
     }
 
 

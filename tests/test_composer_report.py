@@ -12,7 +12,7 @@ import numpy as np
 from composer import report
 from composer.music import Note, Score, Track
 from composer.spotting.cues import CueSheet, CurvePoint, Hit, Section
-from composer.spotting.tempo_solver import Landing
+from composer.spotting.landing import Landing
 from composer.timing import Bar, TempoMap
 from composer.video.features import VideoFeatures
 
@@ -88,6 +88,8 @@ def test_every_decision_and_every_hit_is_there() -> None:
     assert (cut["bar"], cut["beat_in_bar"], cut["residual_ms"], cut["landed_on"]) == (3, 1.0, 0.0, "downbeat")
     assert (slam["bar"], slam["residual_ms"]) == (5, -50.0)
     assert built["hit_summary"]["required_missed"] == 1
+    assert built["hit_summary"]["largest_tempo_change"] == 0.2
+    assert "required hit 'door slam' at 8.050 s is missed by -50 ms" in built["hit_summary"]["notes"][0]
     assert built["music"]["last_note_end_s"] == 12.8
     assert built["framescore"]["seed"] == 7
     assert built["input"]["cuts_s"] == [4.0]
