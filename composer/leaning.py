@@ -19,7 +19,7 @@ from composer.tokens import grid
 REACH_S = 0.1
 CHANGE = 3.0  # logits, for a hit of weight 1
 BESIDE = 0.5  # of it, against a change on the beats beside a hit
-PLACE = 2.5
+PLACE = 3.5  # for a hit of weight 1; a visual beat has half of it and more by its strength
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def leaning_of(form: Form, cues: CueSheet) -> Leaning:
     for accent in cues.accents:
         place = _on_grid(form, cues, accent.time_s)
         if place is not None:
-            leaning.place[place] = max(leaning.place[place], PLACE * accent.strength)
+            leaning.place[place] = max(leaning.place[place], PLACE * (1 + accent.strength) / 2)
     beside = np.maximum(np.append(hits[1:], 0.0), np.append(0.0, hits[:-1]))
     leaning.change[:] = CHANGE * np.where(hits > 0, hits, -BESIDE * beside)
     return leaning

@@ -1,4 +1,5 @@
-"""How far the written music follows what is seen: bar density against bar motion, over real clips.
+"""How far the written music follows what is seen, over real clips: bar density against bar motion, and whether
+chords change and notes begin and are louder at hits and visual beats.
 
 Density is notes a second of all pitched tracks, read from the MIDI file; motion the mean RGB difference of V-MusProd
 in the bar, cuts left out. A clip counts where its motion varies: bars enough, and a spread worth the name. The bar in
@@ -13,9 +14,12 @@ from pathlib import Path
 import numpy as np
 from harness import SHARED_DATA, Line
 
+from composer.cue_spans import HEAVY
 from composer.midi import read_midi, write_midi
+from composer.music import Score
 from composer.pipeline import compose
 from composer.spotting.affect import rgb_difference_at
+from composer.spotting.cues import CueSheet
 from composer.spotting.spot import spot
 from composer.timing import TempoMap
 from composer.video.analyze import analyze
@@ -27,6 +31,7 @@ LEAST_MOTION = 0.5  # of 255; below it nothing moves
 NEEDED_R = 0.6
 SEEDS = (0, 1, 2)
 SHUFFLES = 200
+REACH_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -38,16 +43,49 @@ class Clip:
     density: np.ndarray
 
     @property
+    def varies(self) -> bool:
+        """Whether its motion varies."""
+        if len(self.motion) < FEWEST_BARS:
+            return False
+        mean, spread = float(self.motion.mean()), float(self.motion.std())
+        return mean >= LEAST_MOTION and spread >= LEAST_SPREAD * mean
+
+    @property
     def r(self) -> float:
         """Pearson's r of the two."""
         return float(np.corrcoef(self.motion, self.density)[0, 1])
 
 
+@dataclass(frozen=True)
+class Leaning:
+    """Of moments that music should lean to, and of moments drawn at random in the same film: whether a chord changes
+    or a note begins there (n,) bool, and how loud the notes there are, in velocity units above the film's mean."""
+
+    asked: list[bool]
+    drawn: list[bool]
+    louder: list[float]
+
+    def add(self, other: Leaning) -> None:
+        """Take in another film's."""
+        for mine, theirs in zip(vars(self).values(), vars(other).values(), strict=True):
+            mine.extend(theirs)
+
+
 def lines(work: Path) -> list[Line]:
-    """Pearson's r over the bars of all clips whose motion varies, each clip about its own means."""
-    clips = [found for path in sorted((SHARED_DATA / "video").glob("*.*")) if (found := _clip(path, work))]
-    if not clips:
-        return [Line("density follows motion", "no clip whose motion varies", False)]
+    """Pearson's r over the bars of all clips whose motion varies, each clip about its own means, and the leanings."""
+    clips: list[Clip] = []
+    hits, beats = Leaning([], [], []), Leaning([], [], [])
+    for path in sorted((SHARED_DATA / "video").glob("*.*")):
+        if path.suffix != ".md":
+            _look(path, work, clips, hits, beats)
+    return [
+        _follows(clips),
+        _leans("chords change with hits on a beat", hits),
+        _leans("notes begin at visual beats", beats),
+    ]
+
+
+def _follows(clips: list[Clip]) -> Line:
     motion = np.concatenate([_standard(clip.motion) for clip in clips])
     density = np.concatenate([_standard(clip.density) for clip in clips])
     rng = np.random.default_rng(0)
@@ -56,7 +94,14 @@ def lines(work: Path) -> list[Line]:
     each = ", ".join(f"{clip.name.partition('__')[2][:14]} {clip.r:.2f}" for clip in clips)
     measured = f"r {pooled:.2f} over {len(motion)} bars of {len(clips)} clips; {each}; "
     measured += f"shuffled {np.mean(shuffled):.2f}, at most {np.percentile(shuffled, 95):.2f} in 95 %"
-    return [Line(f"bar density follows bar motion, r >= {NEEDED_R}", measured, pooled >= NEEDED_R)]
+    return Line(f"bar density follows bar motion, r >= {NEEDED_R}", measured, pooled >= NEEDED_R)
+
+
+def _leans(promise: str, found: Leaning) -> Line:
+    asked, drawn = float(np.mean(found.asked)), float(np.mean(found.drawn))
+    measured = f"{asked:.2f} of {len(found.asked)}, at random moments {drawn:.2f}; "
+    measured += f"notes there are {np.mean(found.louder):+.1f} in velocity"
+    return Line(promise, measured, asked > drawn)
 
 
 def bar_motion(features: VideoFeatures, borders_s: np.ndarray) -> np.ndarray:
@@ -68,30 +113,48 @@ def bar_motion(features: VideoFeatures, borders_s: np.ndarray) -> np.ndarray:
     )
 
 
-def _clip(path: Path, work: Path) -> Clip | None:
-    if path.suffix == ".md":
-        return None
+def _look(path: Path, work: Path, clips: list[Clip], hits: Leaning, beats: Leaning) -> None:
+    """Score a clip with every seed and add what is found."""
     features = analyze(path)
     cues = spot(features, seed=SEEDS[0])
     motion = bar_motion(features, cues.tempo_map.bar_starts_s)[:-1]
-    if (
-        len(motion) < FEWEST_BARS
-        or motion.mean() < LEAST_MOTION
-        or motion.std() < LEAST_SPREAD * motion.mean()
-    ):
-        return None
+    varies = Clip(path.name, motion, motion).varies
+    if not (varies or cues.accents or any(hit.weight >= HEAVY for hit in cues.hits)):
+        return
     density = np.zeros(len(motion))
     for seed in SEEDS:
         write_midi(compose(cues, features, seed=seed), work / "clip.mid")
-        density += _density(work / "clip.mid", cues.tempo_map)[:-1] / len(SEEDS)
-    return Clip(path.name, motion, density)
+        score = read_midi(work / "clip.mid")
+        density += _density(score, cues.tempo_map)[:-1] / len(SEEDS)
+        hits.add(_at(score, cues, [hit.time_s for hit in cues.hits if hit.weight >= HEAVY], chords=True))
+        beats.add(_at(score, cues, [accent.time_s for accent in cues.accents], chords=False))
+    if varies:
+        clips.append(Clip(path.name, motion, density))
 
 
-def _density(path: Path, tempo_map: TempoMap) -> np.ndarray:
+def _at(score: Score, cues: CueSheet, times_s: list[float], *, chords: bool) -> Leaning:
+    """What happens at ``times_s`` and at as many random moments on the same grid of sixteenths."""
+    seconds = cues.tempo_map.seconds
+    notes = [note for track in score.tracks if not track.is_drums for note in track.notes]
+    onsets_s = np.array([seconds(note.onset_beats) for note in notes])
+    loud = np.array([note.velocity for note in notes], float)
+    changes_s = np.array([seconds(span.onset_beats) for span in score.chords[1:]])
+    marks_s = changes_s if chords else onsets_s
+    rng = np.random.default_rng(0)
+    grid = rng.choice(np.arange(0, cues.tempo_map.end_beats, 1.0 if chords else 0.25), 10 * len(times_s))
+
+    def near(time_s: float, moments_s: np.ndarray) -> np.ndarray:
+        return np.abs(moments_s - time_s) <= REACH_S
+
+    louder = [float(loud[there].mean() - loud.mean()) for t in times_s if (there := near(t, onsets_s)).any()]
+    asked = [bool(near(time_s, marks_s).any()) for time_s in times_s]
+    return Leaning(asked, [bool(near(seconds(beat), marks_s).any()) for beat in grid], louder)
+
+
+def _density(score: Score, tempo_map: TempoMap) -> np.ndarray:
     """Notes a second that begin in each bar: (bars,)."""
-    tracks = [track for track in read_midi(path).tracks if not track.is_drums]
-    onsets = np.array([note.onset_beats for track in tracks for note in track.notes])
-    bar = np.searchsorted(tempo_map.bar_starts_beats, onsets + 1e-6, side="right") - 1
+    onsets = [note.onset_beats for track in score.tracks if not track.is_drums for note in track.notes]
+    bar = np.searchsorted(tempo_map.bar_starts_beats, np.array(onsets) + 1e-6, side="right") - 1
     return np.bincount(bar, minlength=len(tempo_map.bars)) / np.diff(tempo_map.bar_starts_s)
 
 
