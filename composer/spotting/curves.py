@@ -1,7 +1,7 @@
 """How mood, density and dynamics move within a section: a few points each, as changes from the section's value.
 
 - *Valence* and *arousal* are the mood curve itself.
-- *Density* follows how much moves: the square root of the RGB difference (between Weber's logarithm and the measure
+- *Density* follows how much moves: a power of the RGB difference (between Weber's logarithm and the measure
   itself, as Stevens' power law has it; Psychological Review 64, 1957), against its mean over the film. What moves more
   than at most other times is `DENSITY_RANGE` denser, what is stiller as much thinner; a film that moves evenly stays
   nearer to its mean.
@@ -26,8 +26,9 @@ from composer.video.features import VideoFeatures
 STEP_S = 0.5
 DENSITY_RANGE = 0.3
 USUAL_SHARE = 95.0  # percentile of the distance from the mean at which the range is reached
-LEAST_SPREAD = 0.4  # of the mean: motion that varies less does not reach it
+LEAST_SPREAD = 0.5  # of the mean: motion that varies less does not reach it
 MOVEMENT_SMOOTHING = 3  # steps: what is shorter than a bar is no matter of its density
+FELT = 0.7  # power of the RGB difference
 STILL = 1.0  # RGB difference of a picture in which nothing moves, for noise and grain
 
 # The range of values below which there is no curve, and how far a line may stray.
@@ -51,7 +52,7 @@ class Movement:
     def of(cls, features: VideoFeatures) -> Movement:
         """The movement of a film, cuts taken out."""
         times_s = np.arange(0.0, max(features.duration_s, STEP_S), STEP_S) + STEP_S / 2
-        felt = smooth(np.sqrt(rgb_difference_at(features, times_s) + STILL), MOVEMENT_SMOOTHING)
+        felt = smooth((rgb_difference_at(features, times_s) + STILL) ** FELT, MOVEMENT_SMOOTHING)
         away = felt - felt.mean()
         spread = max(float(np.percentile(np.abs(away), USUAL_SHARE)), LEAST_SPREAD * float(felt.mean()))
         return cls(times_s, np.clip(away / spread, -1, 1) * DENSITY_RANGE)

@@ -42,7 +42,7 @@ def fit_wishes(
             if bpm != section.tempo_bpm:
                 why += f"; {bpm / section.tempo_bpm - 1:+.0%} so that the cuts meet beats"
             moved.append(replace(section, tempo_bpm=bpm, reasons={**section.reasons, "tempo_bpm": why}))
-        solution = solve(duration_s, frame_rate, moved, hits)
+        solution = solve(duration_s, frame_rate, moved, hits, mode)
         missed = sum(
             (0.3 + landing.hit.weight) * (2.0 if landing.hit.required else 1.0)
             for landing in solution.landings

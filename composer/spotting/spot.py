@@ -61,7 +61,7 @@ def spot(
     all_hits = _all_hits(features, segments, hits)
     if tempo_bpm is None:
         sections = fit_wishes(features.duration_s, features.frame_rate, sections, all_hits, tempo_mode)
-    solution = solve(features.duration_s, features.frame_rate, sections, all_hits)
+    solution = solve(features.duration_s, features.frame_rate, sections, all_hits, tempo_mode)
     return CueSheet(
         title=PurePath(features.source).stem or "untitled",
         duration_s=features.duration_s,
