@@ -8,6 +8,8 @@ from __future__ import annotations
 from argparse import Namespace
 from pathlib import Path
 
+import numpy as np
+
 from composer.errors import BadInput, NotInstalled
 from composer.options import WrongUsage, is_cue_sheet
 from composer.spotting.cues import Hit
@@ -120,3 +122,14 @@ def wished_hits(
             path, frame_rate=frame_rate, start_timecode=start_timecode, duration_s=duration_s
         )
     return tuple(hits)
+
+
+def hits_with(known: tuple[Hit, ...], given: tuple[Hit, ...], frame_rate: float) -> tuple[Hit, ...]:
+    """Those of a cue sheet and those given beside it, in order of time; a cut within a frame of a given one is that."""
+    given_s = np.array([hit.time_s for hit in given])
+    kept = [
+        hit
+        for hit in known
+        if hit.kind != "cut" or np.abs(given_s - hit.time_s).min(initial=np.inf) > 1 / frame_rate
+    ]
+    return tuple(sorted(dict.fromkeys((*kept, *given)), key=lambda hit: hit.time_s))

@@ -16,6 +16,7 @@ from composer.checks import (
     check_device,
     check_source,
     check_wishes,
+    hits_with,
     refuse_losing_edits,
     refuse_overwriting,
     started_at,
@@ -267,7 +268,7 @@ def read_sheet(options: Namespace, console: Console) -> CueSheet:
     )
     start_timecode = started_at(options, cues.start_timecode, cues.frame_rate)
     wished = wished_hits(options, cues.duration_s, cues.frame_rate, start_timecode)
-    hits = tuple(sorted(dict.fromkeys((*cues.hits, *wished)), key=lambda hit: hit.time_s))
+    hits = hits_with(cues.hits, wished, cues.frame_rate)
     tempo_mode = options.tempo_mode or cues.tempo_mode
     moves = (
         (options.tempo, options.metre) != (None, None) or hits != cues.hits or tempo_mode != cues.tempo_mode

@@ -347,6 +347,16 @@ def test_markers_silences_and_gestures_reach_the_cue_sheet_and_the_music(
     assert "--start-timecode" in one_error_line(capsys)
 
 
+def test_markers_take_the_place_of_cuts_they_lie_on() -> None:
+    from composer.checks import hits_with
+    from composer.spotting.cues import Hit
+
+    cuts = Hit(1.0, "cut"), Hit(2.0, "cut"), Hit(3.0, "mine", kind="user")
+    given = Hit(2.03, "slam", 1.0, required=True, kind="marker"), Hit(3.0, "mine", kind="user")
+    assert [hit.label for hit in hits_with(cuts, given, 25.0)] == ["cut", "slam", "mine"]
+    assert hits_with(cuts, (), 25.0) == cuts
+
+
 def test_what_a_person_edited_is_not_written_over(
     tmp_path: Path, film: Path, capsys: pytest.CaptureFixture[str], plain: None
 ) -> None:
