@@ -43,12 +43,14 @@ class Scaler:
         self._side_px = side_px
         believable = 1.0 / MAX_PIXEL_ASPECT <= pixel_aspect <= MAX_PIXEL_ASPECT
         self._pixel_aspect = pixel_aspect if believable else 1.0
+        self._rotation: int | None = None  # of the latest picture, and what its matrix asks for
+        self._oriented = (0, False)
         self._small = VideoReformatter()  # one each: it keeps its scaling tables while the sizes stay
         self._detail = VideoReformatter()
 
     def small(self, picture: av.VideoFrame) -> np.ndarray:
         """(height, width, 3) uint8, long side ``side_px``, no side under ``MIN_SIDE_PX``."""
-        turns, mirrored = _orientation(picture)
+        turns, mirrored = self._orientation(picture)
         if not self.shown_width:
             self.rotation_degrees = turns * 90
             self.shown_width, self.shown_height = self._shown_sides(picture, turns)
@@ -59,11 +61,17 @@ class Scaler:
 
     def detail(self, picture: av.VideoFrame) -> np.ndarray:
         """(height, width, 3) uint8, short side ``DETAIL_SIDE_PX`` or as large as the picture is."""
-        turns, mirrored = _orientation(picture)
+        turns, mirrored = self._orientation(picture)
         sides = self._shown_sides(picture, turns)
         scale = min(1.0, DETAIL_SIDE_PX / min(sides))
         width, height = (max(1, round(side * scale)) for side in sides)
         return _upright(_scaled(self._detail, picture, width, height, turns, DETAIL_METHOD), turns, mirrored)
+
+    def _orientation(self, picture: av.VideoFrame) -> tuple[int, bool]:
+        """`_orientation`, found anew where the rotation changes only: PyAV keeps a little memory at every look."""
+        if picture.rotation != self._rotation:
+            self._rotation, self._oriented = picture.rotation, _orientation(picture)
+        return self._oriented
 
     def _shown_sides(self, picture: av.VideoFrame, turns: int) -> tuple[int, int]:
         """Width and height in square pixels, upright."""
