@@ -33,7 +33,7 @@ from composer.theory import Key
 from composer.video.features import VideoFeatures
 from composer.video.likeness import prompt_shares
 
-OWN_TEMPO = 0.6  # of a section's tempo that is its own; the rest is the film's mean
+OWN_TEMPO = 0.8  # of a section's tempo that is its own; the rest is the film's mean
 TOP_PROMPTS = 3
 CLEAR_TAG = 1.5  # times the even share of a prompt
 OTHER_STYLE_DISTANCE = 0.9  # of mood, from the film's mean, at which a section may change palette

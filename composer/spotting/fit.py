@@ -14,7 +14,9 @@ from composer.spotting.wishes import FASTEST_BPM, SLOWEST_BPM
 
 NEAR_FACTORS = (1.0, 0.96, 1.04, 0.92, 1.08, 0.88, 1.13, 0.85, 1.18)
 FAR_FACTORS = (0.8, 1.24, 0.75, 1.3, 0.7, 1.37)  # for films of one section, tempo and mood loosely tied
-FACTOR_WORTH = 0.25  # log tempo that one hit of mean weight is worth
+FACTOR_WORTH = (
+    0.13  # log tempo that one hit of mean weight is worth: mood is heard in the tempo, so it is little
+)
 FITTED_MAX_S = 300.0
 
 
