@@ -20,6 +20,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "PALETTES",
+    "Accent",
     "BadInput",
     "Bar",
     "BarPlan",
@@ -28,6 +29,7 @@ __all__ = [
     "ChordSpan",
     "ClipSource",
     "CueSheet",
+    "CurvePoint",
     "FrameScoreError",
     "FreeWishes",
     "Harmony",
@@ -55,7 +57,9 @@ __all__ = [
     "free_cues",
     "landings",
     "orchestrate",
+    "plot_features",
     "read_cues",
+    "read_markers",
     "read_midi",
     "solve",
     "spot",
@@ -87,8 +91,10 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "composer.musicxml": ("write_musicxml",),
     "composer.palettes": ("PALETTES", "Palette"),
     "composer.pipeline": ("Checkpoints", "compose", "with_provenance"),
-    "composer.spotting.cues": ("CueSheet", "Hit", "Section"),
+    "composer.plots.features": ("plot_features",),
+    "composer.spotting.cues": ("Accent", "CueSheet", "CurvePoint", "Hit", "Section"),
     "composer.spotting.cues_io": ("read_cues", "write_cues"),
+    "composer.spotting.markers": ("read_markers",),
     "composer.spotting.spot": ("spot",),
     "composer.spotting.tempo_solver": ("Landing", "Solution", "landings", "solve"),
     "composer.theory": ("Key",),
@@ -124,8 +130,10 @@ if TYPE_CHECKING:
     from composer.musicxml import write_musicxml
     from composer.palettes import PALETTES, Palette
     from composer.pipeline import Checkpoints, compose, with_provenance
-    from composer.spotting.cues import CueSheet, Hit, Section
+    from composer.plots.features import plot_features
+    from composer.spotting.cues import Accent, CueSheet, CurvePoint, Hit, Section
     from composer.spotting.cues_io import read_cues, write_cues
+    from composer.spotting.markers import read_markers
     from composer.spotting.spot import spot
     from composer.spotting.tempo_solver import Landing, Solution, landings, solve
     from composer.theory import Key

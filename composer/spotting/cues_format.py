@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -50,6 +51,7 @@ _SECTIONS = """\
 #   silent               true: no music here
 #   reasons              what decided each field, for the reader only
 """
+_STYLES = f"\n#{'':24}".join(textwrap.wrap(", ".join(PALETTES), 80))
 _HITS = """\
 
 # Moments that the music should meet.
@@ -90,7 +92,7 @@ def format_cues(cues: CueSheet) -> str:
         f"seed: {cues.seed}\n",
         _TEMPO_MODE,
         f"tempo_mode: {cues.tempo_mode}\n",
-        _SECTIONS.format(styles=", ".join(PALETTES)),
+        _SECTIONS.format(styles=_STYLES),
         "sections:\n" if cues.sections else "sections: []\n",
         *(_section(cues, section) for section in cues.sections),
         _HITS,
