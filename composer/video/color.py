@@ -14,7 +14,10 @@ from functools import cache
 import cv2
 import numpy as np
 
+from composer.video.aesthetics import aesthetics
 from composer.video.features import HISTOGRAM_BINS
+from composer.video.palette import palette
+from composer.video.scaling import shrink
 
 KERNEL_WIDTH = 0.02  # sigma
 LOG_CHROMA_BOUND = 3.0
@@ -37,6 +40,9 @@ class ColorSample:
     brightness: float
     saturation: float
     warmth: float
+    palette: np.ndarray  # (5, 3)
+    palette_shares: np.ndarray  # (5,)
+    aesthetics: np.ndarray  # the columns of `AESTHETICS`
 
 
 class ColorController:
@@ -61,20 +67,22 @@ class ColorController:
 
 def color_sample(time_s: float, rgb: np.ndarray) -> ColorSample:
     """Measure one picture (height, width, 3) uint8."""
-    height, width = rgb.shape[:2]
-    size = (min(width, HISTOGRAM_SIDE_PX), min(height, HISTOGRAM_SIDE_PX))
-    small = rgb if size == (width, height) else cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
+    small = shrink(rgb, *(min(side, HISTOGRAM_SIDE_PX) for side in rgb.shape[1::-1]))
     hsv = cv2.cvtColor(small.astype(np.float32) / 255.0, cv2.COLOR_RGB2HSV)
     saturation = hsv[..., 1]
     weight = saturation * hsv[..., 2]  # chroma: dark pixels have a saturation but show no colour
     warm = np.cos(np.deg2rad(hsv[..., 0] - WARM_HUE_DEGREES))
     total = float(weight.sum())
+    colors, shares = palette(small)
     return ColorSample(
         time_s=time_s,
         histogram=log_chroma_histogram(small),
         brightness=float(hsv[..., 2].mean()),
         saturation=float(saturation.mean()),
         warmth=float((weight * warm).sum() / total) if total > EPSILON * weight.size else 0.0,
+        palette=colors,
+        palette_shares=shares,
+        aesthetics=aesthetics(rgb),
     )
 
 

@@ -1,8 +1,8 @@
 """Small RGB pictures straight from the planes of the common 8-bit formats: what `scaling` does through FFmpeg, cheaper.
 
 Only the few source rows and columns that lie around each new pixel are read (bilinear, as FFmpeg's fast one), so a
-large picture costs little more than a small one; chroma is scaled to half the sides and widened again; one matrix
-makes RGB of it (ITU-T H.273).
+large picture costs little more than a small one; chroma has half the sides of luma; one matrix makes RGB of it (ITU-T
+H.273).
 """
 
 from __future__ import annotations
@@ -40,10 +40,11 @@ def small_rgb(picture: av.VideoFrame, width: int, height: int, matrix: int) -> n
     size, half = (width, height), ((width + 1) // 2, (height + 1) // 2)
     luma, *chroma = picture.planes
     channels = 3 - len(chroma)  # of a chroma plane: NV12 has one with U and V by turns
-    small = [cv2.resize(_pixels(luma, 1), size)]
-    small += [cv2.resize(cv2.resize(_pixels(plane, channels), half), size) for plane in chroma]
+    small_luma = cv2.resize(_pixels(luma, 1), size)
+    small_chroma = cv2.merge([cv2.resize(_pixels(plane, channels), half) for plane in chroma])
+    yuv = cv2.merge((small_luma, cv2.resize(small_chroma, size)))
     full_range = picture.color_range == FULL_RANGE or picture.format.name == "yuvj420p"
-    return cv2.transform(cv2.merge(small), _to_rgb(matrix, full_range))
+    return cv2.transform(yuv, _to_rgb(matrix, full_range))
 
 
 def _pixels(plane: av.video.plane.VideoPlane, channels: int) -> np.ndarray:
