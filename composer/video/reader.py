@@ -22,17 +22,21 @@ from composer.video.scaling import SIDE_PX, Scaler
 
 MAX_DAMAGED_SHARE = 0.5  # of packets or pictures; beyond it the picture means nothing
 SHORT_STILL_S = 1.0  # a film of one picture that lasts less is hardly meant
+STILL_REMEDY = (
+    "make a film of it that is as long as the music should be, for instance with "
+    "ffmpeg -loop 1 -i PICTURE -t 30 FILM.mp4"
+)
 MAX_DAMAGED_RUN = 10_000  # packets in a row without a picture, before reading is given up
 ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}  # FFmpeg's own leave transparency out
 RATES_HZ = (0.2, 240.0)  # a declared frame rate outside says nothing (some containers declare 1000)
 
-# Containers that may hold a film, or one still. Playlists and concatenations (which open other files and addresses),
-# text consoles and lists of stills are left out on purpose.
+# Containers that may hold a film. Playlists and concatenations (which open other files and addresses), text consoles
+# and lists of stills are left out on purpose.
 CONTAINERS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,live_flv,mpeg,mpegts,mpegvideo,ogg,asf,gif,apng,mxf,gxf,nut,rm,"
-    "dv,h264,hevc,vvc,m4v,ivf,obu,av1,vc1,wtv,swf,mjpeg,yuv4mpegpipe,cavsvideo,h263,h261,bink,smk,nsv,amv,pva,roq,"
-    "png_pipe,jpeg_pipe,webp_pipe,bmp_pipe,tiff_pipe"
+    "dv,h264,hevc,vvc,m4v,ivf,obu,av1,vc1,wtv,swf,mjpeg,yuv4mpegpipe,cavsvideo,h263,h261,bink,smk,nsv,amv,pva,roq"
 )
+PHOTOGRAPHS = "png_pipe,jpeg_pipe,webp_pipe,bmp_pipe,tiff_pipe"  # opened to be refused by name
 
 # PyAV raises more than its own errors on damaged files; UnicodeDecodeError is a ValueError.
 PYAV_ERRORS = (
@@ -97,7 +101,7 @@ class VideoReader:
             self._container = av.open(
                 f"file:{path.resolve()}",
                 metadata_errors="replace",
-                options={"format_whitelist": CONTAINERS, "protocol_whitelist": "file"},
+                options={"format_whitelist": f"{CONTAINERS},{PHOTOGRAPHS}", "protocol_whitelist": "file"},
             )
         with contextlib.ExitStack() as on_error:
             on_error.callback(self.close)
@@ -156,10 +160,7 @@ class VideoReader:
         timecode, doubts = start_timecode(self._container, frame_rate)
         duration_s = clock.end_s(self._claimed_s)
         if clock.frame_count == 1 and duration_s < SHORT_STILL_S:
-            self._notes += (
-                f"the film is one picture of {duration_s:.2g} s; make it as long as the music should be, "
-                "for instance with ffmpeg -loop 1 -i PICTURE -t 30 FILM.mp4",
-            )
+            self._notes += (f"the film is one picture of {duration_s:.2g} s; {STILL_REMEDY}",)
         self._info = VideoInfo(
             duration_s=duration_s,
             frame_count=clock.frame_count,
@@ -174,6 +175,8 @@ class VideoReader:
         )
 
     def _open_stream(self) -> None:
+        if self._container.format.name in PHOTOGRAPHS.split(","):
+            raise BadInput(f"{self.path}: is a photograph, which has no length; {STILL_REMEDY}")
         stills = av.stream.Disposition.attached_pic | av.stream.Disposition.timed_thumbnails
         videos = [s for s in self._container.streams.video if not s.disposition & stills]
         if not videos:
