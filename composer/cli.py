@@ -164,6 +164,9 @@ def make_parser() -> argparse.ArgumentParser:
         help="your own prompts for CLIP, YAML or CSV, each with its mood",
     )
     group.add_argument(
+        "--clip-patches", action="store_true", help="see change in CLIP's patches, not in pixels; slow"
+    )
+    group.add_argument(
         "--detector", choices=DETECTORS, default=DETECTORS[0], help="PySceneDetect's, for cuts"
     )
     group.add_argument(

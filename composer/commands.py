@@ -22,7 +22,7 @@ from composer.checks import (
     started_at,
     wished_hits,
 )
-from composer.options import any_seed, is_cue_sheet, seed_from
+from composer.options import WrongUsage, any_seed, is_cue_sheet, seed_from
 from composer.output import explain, sha256_of, staged_file
 from composer.spotting.cues import CueSheet, TempoMode
 from composer.terminal import Console, Progress
@@ -209,11 +209,19 @@ def watch(options: Namespace, progress: Progress, console: Console) -> VideoFeat
     from composer.video.semantics import ClipSource
     from composer.video.user_prompts import read_prompts
 
+    if options.clip_model == CLIP_OFF and options.prompts is not None:
+        raise WrongUsage("--prompts: without CLIP nothing is compared with them; leave --clip-model none out")
     progress.begin("video")
     prompts = read_prompts(options.prompts) if options.prompts is not None else ()
     clip = None
     if options.clip_model != CLIP_OFF:
-        clip = ClipSource(options.clip_model, options.clip_weights, options.offline, prompts=prompts)
+        clip = ClipSource(
+            options.clip_model,
+            options.clip_weights,
+            options.offline,
+            prompts=prompts,
+            patches=options.clip_patches,
+        )
     features = analyze_video(options.video, clip=clip, progress=progress, detector=options.detector)
     for warning in features.warnings:
         console.say(f"note: {warning}")

@@ -380,6 +380,18 @@ def test_what_a_person_edited_is_not_written_over(
     assert run("score", film, "-o", out, *arguments) == 0
 
 
+def test_prompts_need_clip_and_must_be_right(
+    tmp_path: Path, film: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prompts = tmp_path / "p.yaml"
+    prompts.write_text("- {text: a lighthouse, category: scene, valence: 3, arousal: 0}\n")
+    arguments = ("analyze", film, "-o", tmp_path / "f.npz", "--prompts", prompts, "--quiet")
+    assert run(*arguments, "--clip-model", "none") == 2
+    assert "--clip-model none" in one_error_line(capsys)
+    assert run(*arguments, "--offline") == 3
+    assert "p.yaml:1: valence is 3" in one_error_line(capsys)
+
+
 def test_analyze_draws_where_asked_for(tmp_path: Path, film: Path) -> None:
     features, picture = tmp_path / "f.npz", tmp_path / "f.png"
     assert run("analyze", film, "-o", features, "--clip-model", "none", "--quiet") == 0

@@ -51,7 +51,7 @@ _SECTIONS = """\
 #   silent               true: no music here
 #   reasons              what decided each field, for the reader only
 """
-_STYLES = f"\n#{'':24}".join(textwrap.wrap(", ".join(PALETTES), 80))
+_STYLES = f"\n#{'':24}".join(textwrap.wrap(", ".join(PALETTES), 80, break_on_hyphens=False))
 _HITS = """\
 
 # Moments that the music should meet.
