@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from make_video import plain, textured, turn_clockwise, write_video
 
@@ -179,3 +179,27 @@ def test_nominal_rate_survives_millisecond_rounding(step, rate):
     frames = [Frame(clock.stamp(round(n * step, 3)), 0.0, PICTURE) for n in range(300)]
     list(clock.in_order(iter(frames)))
     assert clock.rate_hz() == pytest.approx(rate, rel=2e-3)
+
+
+@given(
+    st.sampled_from([24000 / 1001, 24.0, 25.0, 30000 / 1001, 30.0, 50.0, 60000 / 1001, 60.0]),
+    st.integers(2400, 4000),
+    st.sets(st.integers(1, 2300), max_size=60),
+    st.sampled_from([3, 6]),
+)
+@settings(max_examples=12, deadline=None)
+def test_the_rate_is_found_whatever_the_file_declares(rate, count, left_out, digits):
+    """From timestamps of whole milliseconds or microseconds, some pictures missing."""
+    for declared in (None, 0.97 * rate, 23.98 if rate < 24 else rate):
+        clock = Clock(declared)
+        numbers = [n for n in range(count) if n not in left_out]
+        frames = [Frame(clock.stamp(round(n / rate, digits)), 0.0, PICTURE) for n in numbers]
+        list(clock.in_order(iter(frames)))
+        assert clock.rate_hz() == rate
+
+
+def test_a_rate_that_is_none_of_the_usual_is_told_as_it_is():
+    for declared, rate in ((179 / 6, 179 / 6), (None, 12.5), (15000 / 1001, 15000 / 1001)):
+        clock = Clock(declared)
+        list(clock.in_order(Frame(clock.stamp(n / rate), 0.0, PICTURE) for n in range(500)))
+        assert clock.rate_hz() == pytest.approx(rate, rel=1e-9)
