@@ -23,6 +23,7 @@ from composer.spotting.tempo_range import LARGE_CHANGE, SMALL_CHANGE, gliding, t
 
 DOWNBEAT_GAIN = 0.9  # for a hit of weight 1 on a bar line
 HEAVY_GAIN = 4.5  # for a heavy required one: worth an odd bar, not one of a single pulse
+BREAKING_GAIN, CROWD_COST = 5.0, 12.0  # for required hits, where bars are made for them
 OFF_PULSE_COST = 1.5  # for a hit between pulses, where the pulses depend on the bar lines
 
 # Scales of the least squares: what is felt alike.
@@ -47,25 +48,27 @@ class Pin:
     is_firm: bool = False  # drawn to the middle of its zone as well
 
 
-def bar_lines(placed: Sequence[Placed], required_gain: float = DOWNBEAT_GAIN) -> tuple[Metre, ...]:
+def bar_lines(placed: Sequence[Placed], breaking: bool = False) -> tuple[Metre, ...]:
     """The metre of every bar, such that section starts and the end fall on bar lines.
 
-    ``required_gain`` is what a required hit on a bar line is worth that is not heavy: above 2, bars are made odd for
-    it.
+    ``breaking``: bars are made odd for every required hit, and shorter where several stand close, as the tempo can
+    change on bar lines only.
     """
     gains: dict[int, float] = {}
     for entry in placed:
         anchor = entry.anchor
         if not anchor.is_wall:
-            light = required_gain if anchor.kind == "required" else DOWNBEAT_GAIN * anchor.weight
+            light = DOWNBEAT_GAIN if anchor.kind == "required" else DOWNBEAT_GAIN * anchor.weight
+            light = BREAKING_GAIN if breaking and anchor.kind == "required" else light
             gains[entry.eighth] = (HEAVY_GAIN if anchor.is_heavy else light) * (0.5 + anchor.weight / 2)
+    firm = {p.eighth for p in placed if p.anchor.is_wall or p.anchor.kind == "required"} if breaking else set()
     bars: list[Metre] = []
     for start, end in pairwise([entry for entry in placed if entry.anchor.is_wall]):
-        bars += _cheapest_bars(start.anchor.metre, start.eighth, end.eighth, gains)
+        bars += _cheapest_bars(start.anchor.metre, start.eighth, end.eighth, gains, firm)
     return tuple(bars)
 
 
-def _cheapest_bars(metre: Metre, start: int, end: int, gains: dict[int, float]) -> list[Metre]:
+def _cheapest_bars(metre: Metre, start: int, end: int, gains: dict[int, float], firm: set[int]) -> list[Metre]:
     """Bars from eighth ``start`` to eighth ``end``, which lie whole steps of the metre apart."""
     step = metre.step_eighths
     lengths = [(length // step, odd) for length, odd in bar_costs(metre).items()]
@@ -79,6 +82,14 @@ def _cheapest_bars(metre: Metre, start: int, end: int, gains: dict[int, float]) 
         count = before[(first + 1) % 2]
         return OFF_PULSE_COST * float(count[last] - count[first])
 
+    is_firm = np.array([eighth in firm for eighth in range(start, end + 1)], dtype=float)
+    firm_before = np.concatenate([[0.0], np.cumsum(is_firm)])
+
+    def crowd(first: int, last: int) -> float:
+        """What moments that must be met cost beyond one a bar; one on a bar line is shared by two bars."""
+        inside = firm_before[last * step] - firm_before[first * step + 1]
+        return CROWD_COST * max(float(inside + (is_firm[first * step] + is_firm[last * step]) / 2) - 1, 0.0)
+
     steps = (end - start) // step
     cost = [0.0] + [np.inf] * steps
     last = [0] * (steps + 1)
@@ -88,6 +99,7 @@ def _cheapest_bars(metre: Metre, start: int, end: int, gains: dict[int, float]) 
             if length <= place:
                 total = cost[place - length] + odd - gain
                 total += off_pulse(place - length, place) if step == 1 else 0.0
+                total += crowd(place - length, place) if firm else 0.0
                 if total < cost[place]:
                     cost[place], last[place] = total, length
     bars: list[Metre] = []

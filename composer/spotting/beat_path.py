@@ -40,7 +40,7 @@ MAX_STATES, MAX_STATES_LONG, LONG_FILM = (
     300,
 )  # states an anchor, in films of up to so many anchors and longer
 MAX_COUNTS = 25
-HOPELESS = 150.0  # a way so much dearer than the best to the same anchor is not followed
+HOPELESS = 250.0  # a way so much dearer than the best to the same anchor is not followed
 
 # Costs. One unit is a deviation of 10 % held for five bars of 4/4, or a change of 3 % a bar over two bars.
 LONG_BAR_EIGHTHS = 8
@@ -51,7 +51,7 @@ ODD_BAR_COST, ODD_END_COST = 2.5, 1.5
 NEEDLESS_ODD_BAR_COST = 30.0  # where no hit asks for it
 OFF_PULSE_COST = 30.0
 DOWNBEAT_GAIN = 0.4
-SKIP_REQUIRED, SKIP_SECTION, SKIP_WISHED = 400.0, 250.0, 4.0
+SKIP_REQUIRED, SKIP_SECTION, SKIP_WISHED = 1500.0, 250.0, 4.0
 
 HEAVY = 0.7  # a required hit of this weight is worth an odd bar
 

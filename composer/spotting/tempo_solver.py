@@ -30,7 +30,6 @@ from itertools import pairwise
 import numpy as np
 
 from composer.spotting.bar_fit import (
-    DOWNBEAT_GAIN,
     REQUIRED_PRICE,
     SECTION_PRICE,
     WISHED_PRICE,
@@ -84,8 +83,7 @@ MAX_DURATION_S = 24 * 3600.0
 MAX_HITS = 20_000
 MAX_ATTEMPTS, ATTEMPT_ANCHORS = 24, 2400  # paths tried: as many, and fewer where they are long
 PATIENCE = 8  # paths tried since the best
-SURCHARGE = 2.0  # on a step that strained the music, each time
-BREAKING_GAIN = 5.0  # of a bar line on a required hit that is not heavy: tempo changes on bar lines only
+SURCHARGE, MISSED_STRAIN = 2.0, 10.0  # on a step that strained the music, each time; times this where a hit is missed
 SECOND_LOOK_S = 0.09  # wished hits this close to a beat of the first fit join the second
 HOPELESS_S = 0.11  # wished hits this far from their beat leave it
 SECTION_ZONE_S = 0.0004
@@ -156,7 +154,7 @@ class _Draft:
 
     tempo_map: TempoMap
     faults: tuple[float, ...]
-    strained: tuple[tuple[float, float, int], ...]
+    strained: dict[tuple[float, float, int], float]
 
 
 def _search(film: _Film) -> TempoMap:
@@ -169,9 +167,9 @@ def _search(film: _Film) -> TempoMap:
     since_best = 0
     for _ in range(min(MAX_ATTEMPTS, 1 + ATTEMPT_ANCHORS // len(anchors))):
         placed = _path(film, anchors, surcharges)
-        drafts = [_draft(film, placed, DOWNBEAT_GAIN)]
+        drafts = [_draft(film, placed, breaking=film.stepped)]
         if drafts[0].strained and not film.stepped:
-            drafts.append(_draft(film, placed, BREAKING_GAIN))
+            drafts.append(_draft(film, placed, breaking=True))
         since_best += 1
         for draft in drafts:
             if best is None or draft.faults < best.faults:
@@ -179,7 +177,7 @@ def _search(film: _Film) -> TempoMap:
         if since_best > PATIENCE or not all(draft.strained for draft in drafts):
             break
         for step in {step for draft in drafts for step in draft.strained}:
-            surcharges[step] += SURCHARGE
+            surcharges[step] += SURCHARGE * max(draft.strained.get(step, 0.0) for draft in drafts)
     assert best is not None
     return best.tempo_map
 
@@ -200,8 +198,8 @@ def _path(film: _Film, anchors: Sequence[Anchor], surcharges: Surcharges) -> tup
     )
 
 
-def _draft(film: _Film, placed: Sequence[Placed], required_gain: float) -> _Draft:
-    metres = bar_lines(placed, BREAKING_GAIN if film.stepped else required_gain)
+def _draft(film: _Film, placed: Sequence[Placed], breaking: bool) -> _Draft:
+    metres = bar_lines(placed, breaking)
     spans = _spans(placed, metres) if film.stepped else [1] * len(metres)
     first = np.concatenate([[0], np.cumsum(spans)])
     line_beats = np.concatenate([[0], np.cumsum([metre.bar_eighths / 2 for metre in metres])])
@@ -295,16 +293,16 @@ def _judged(film: _Film, placed: Sequence[Placed], tempo_map: TempoMap) -> _Draf
         float(odd),
     )
     lines_s = tempo_map.bar_starts_s
-    places_s = [*(hit.time_s for hit in unmet), *(x.hit.time_s for x in eighths)]
-    spans_s = [(time_s - 0.01, time_s + 0.01) for time_s in places_s]
-    spans_s += [(lines_s[i], lines_s[i + 2]) for i in steep]
-    spans_s += [(lines_s[i], lines_s[i + 1]) for i in np.nonzero(outside)[0]]
-    strained = [
-        (a.anchor.time_s, b.anchor.time_s, b.eighth - a.eighth)
-        for a, b in pairwise(placed)
-        if any(a.anchor.time_s < end_s and b.anchor.time_s > start_s for start_s, end_s in spans_s)
-    ]
-    return _Draft(tempo_map, faults, tuple(strained))
+    strains = [(hit.time_s - 0.01, hit.time_s + 0.01, MISSED_STRAIN) for hit in unmet]
+    strains += [(x.hit.time_s - 0.01, x.hit.time_s + 0.01, 1.0) for x in eighths]
+    strains += [(lines_s[i], lines_s[i + 2], 1.0) for i in steep]
+    strains += [(lines_s[i], lines_s[i + 1], 1.0) for i in np.nonzero(outside)[0]]
+    strained = {}
+    for a, b in pairwise(placed):
+        here = [x for start, end, x in strains if a.anchor.time_s < end and b.anchor.time_s > start]
+        if here:
+            strained[a.anchor.time_s, b.anchor.time_s, b.eighth - a.eighth] = max(here)
+    return _Draft(tempo_map, faults, strained)
 
 
 def _rounded(lines_s: np.ndarray, metres: Sequence[Metre], spans: Sequence[int]) -> tuple[Bar, ...]:
