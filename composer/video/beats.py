@@ -36,8 +36,8 @@ def visual_beats(times_s: np.ndarray, saliency: np.ndarray, speeds: np.ndarray) 
     """
     if not len(saliency):
         return Beats(np.zeros(0), np.zeros(0, np.float32))
-    ceiling = np.percentile(saliency, CLIPPED_PERCENTILE, method="higher")  # 0 where the film hardly ever moves
-    clipped = np.minimum(saliency, max(ceiling, MIN_SALIENCY))
+    ceiling = np.percentile(saliency, CLIPPED_PERCENTILE, method="higher")
+    clipped = np.minimum(saliency, max(ceiling, MIN_SALIENCY))  # the film may hardly ever move
     largest = float(clipped.max())
     first = np.searchsorted(times_s, times_s - 0.5 * WINDOW_S - 1e-9)
     end = np.searchsorted(times_s, times_s + 0.5 * WINDOW_S + 1e-9)
