@@ -71,7 +71,7 @@ class Run:
 def build_report(run: Run, files: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """The report as JSON-ready data. ``files`` maps an output's name to what `file_facts` says of it."""
     tempo_map = run.cues.tempo_map
-    written = written_sections(run.score, run.cues.sections)
+    whole, written = written_music(run.score, run.cues.sections)
     return {
         "framescore": {
             "version": __version__,
@@ -94,6 +94,7 @@ def build_report(run: Run, files: dict[str, dict[str, Any]]) -> dict[str, Any]:
             "end_s": round(tempo_map.end_s, 4),
             "picture_end_s": round(run.cues.duration_s, 4),
             "last_note_end_s": last_note_end_s(run.score),
+            "written": whole,
             "keys": [
                 {"time_s": round(tempo_map.seconds(beat), 4), "key": key} for beat, key in run.score.keys
             ],
@@ -186,21 +187,22 @@ def finite(value: float) -> float | None:
     return round(value, 3) if math.isfinite(value) else None
 
 
-def written_sections(score: Score, sections: Sequence[Section]) -> list[dict[str, Any]]:
-    """What was written in each section, measured from the notes, drums left out: None where there are none.
+def written_music(score: Score, sections: Sequence[Section]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """What was written, as a whole and in each section, measured from the notes, drums left out: None without notes.
 
-    ``key`` is the one heard in most of its bars (`composer.analysis.keys`), ``mode`` that key's. ``tempo_bpm`` is the
-    mean over time, ``notes_a_second`` the density, ``mean_pitch`` the register (MIDI), ``mean_velocity`` the dynamics.
+    ``key`` is the one heard in most bars (`composer.analysis.keys`), ``mode`` that key's. ``tempo_bpm`` is the mean over
+    time, ``notes_a_second`` the density, ``mean_pitch`` the register (MIDI), ``mean_velocity`` the dynamics.
     """
     piece, _ = piece_of_score(score)
     middles_s = (piece.bar_starts_s[:-1] + piece.bar_starts_s[1:]) / 2
     starts_s = [section.start_s for section in sections]
     of_bar = np.maximum(np.searchsorted(starts_s, middles_s, side="right") - 1, 0)
-    return [_written(piece, of_bar == index) for index in range(len(sections))]
+    every = np.ones(piece.bars, bool)
+    return _written(piece, every), [_written(piece, of_bar == index) for index in range(len(sections))]
 
 
 def _written(piece: Piece, bars: np.ndarray) -> dict[str, Any]:
-    """The music of those of the piece's bars (bars,) bool, which follow each other."""
+    """The music of those of the piece's bars, (bars,) bool, that follow each other."""
     inside = piece.pitched & bars[piece.bar]
     length_s = float(np.diff(piece.bar_starts_s)[bars].sum())
     bar_weights = np.zeros((piece.bars, 12))

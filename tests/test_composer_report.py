@@ -114,14 +114,15 @@ def test_what_was_written_is_measured_from_the_notes() -> None:
     )
     drums = Track("Drums", "percussion", 0, (Note(0.0, 1.0, 36, 127),) * 99, is_drums=True)
     score = replace(run.score, tracks=(Track("Piano", "melody", 0, (*low, *high)), drums))
-    dark, bright = report.written_sections(score, run.cues.sections)
+    whole, (dark, bright) = report.written_music(score, run.cues.sections)
+    assert (whole["notes_a_second"], whole["tempo_bpm"]) == (round(24 / 12.8, 3), 112.5)
     assert (dark["key"], dark["mode"], bright["key"], bright["mode"]) == ("Cm", "minor", "C", "major")
     assert (dark["tempo_bpm"], bright["tempo_bpm"]) == (120.0, 100.0)
     assert (dark["notes_a_second"], bright["notes_a_second"]) == (1.0, round(16 / 4.8, 3))
     assert (dark["mean_velocity"], bright["mean_velocity"]) == (50.0, 100.0)
     assert dark["mean_pitch"] < 60 < 70 < bright["mean_pitch"]
-    empty = report.written_sections(replace(score, tracks=()), run.cues.sections)
-    assert empty == [dict.fromkeys(dark)] * 2
+    empty = report.written_music(replace(score, tracks=()), run.cues.sections)
+    assert empty == (dict.fromkeys(dark), [dict.fromkeys(dark)] * 2)
 
 
 def test_the_report_is_json_and_lists_every_file_with_its_digest(tmp_path: Path) -> None:

@@ -39,6 +39,7 @@ COLUMNS = 1500  # more than a page resolves
 RIBBON_PX = 40  # height
 WIDTH_IN, ROW_IN = 11.0, 0.85
 LEFT, RIGHT = 0.125, 0.8  # of the width, that the rows span; names to the right
+LUMA = np.array([0.2126, 0.7152, 0.0722])  # of R, G and B, ITU-R BT.709
 MOST_CUT_LINES = 150  # more through all rows would hide them
 MOST_BEATS = 400
 TOP_PROMPTS = 8
@@ -122,8 +123,13 @@ def _rows(features: VideoFeatures) -> list[_Row]:
 
 
 def _draw_palette(axes: Axes, features: VideoFeatures) -> None:
-    times_s, shares = _pooled(features.color_times_s, features.palette_shares, features.duration_s)
-    _, colors = _pooled(features.color_times_s, features.palettes, features.duration_s)
+    by_light = np.argsort(
+        features.palettes @ LUMA, axis=1, kind="stable"
+    )  # dark below: a colour keeps its place
+    lit = np.take_along_axis(features.palettes, by_light[..., None], axis=1)
+    times_s, colors = _pooled(features.color_times_s, lit, features.duration_s)
+    spread = np.take_along_axis(features.palette_shares, by_light, axis=1)
+    _, shares = _pooled(features.color_times_s, spread, features.duration_s)
     edges = np.cumsum(shares, axis=1) / np.maximum(shares.sum(axis=1, keepdims=True), 1e-9)
     height = (np.arange(RIBBON_PX) + 0.5) / RIBBON_PX
     which = np.minimum((height[:, None, None] > edges[None]).sum(axis=2), shares.shape[1] - 1)  # (px, T)
