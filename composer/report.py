@@ -190,8 +190,8 @@ def finite(value: float) -> float | None:
 def written_music(score: Score, sections: Sequence[Section]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """What was written, as a whole and in each section, measured from the notes, drums left out: None without notes.
 
-    ``key`` is the one heard in most bars (`composer.analysis.keys`), ``mode`` that key's. ``tempo_bpm`` is the mean over
-    time, ``notes_a_second`` the density, ``mean_pitch`` the register (MIDI), ``mean_velocity`` the dynamics.
+    ``key`` is the one heard in most bars (`composer.analysis.keys`), ``mode`` that key's. ``tempo_bpm`` is the mean
+    over time, ``notes_a_second`` the density, ``mean_pitch`` the register (MIDI), ``mean_velocity`` the dynamics.
     """
     piece, _ = piece_of_score(score)
     middles_s = (piece.bar_starts_s[:-1] + piece.bar_starts_s[1:]) / 2
