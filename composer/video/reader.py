@@ -1,7 +1,8 @@
 """Reading video: one decode pass that hands out small RGB pictures with their times.
 
 Convention: time is picture time (see `composer.video.clock`), pictures are small, upright RGB (see
-`composer.video.scaling`). Memory does not grow with the length of the film.
+`composer.video.scaling`). A picture is what the decoder gives: of an interlaced film both fields together, at the time
+of the first. Memory does not grow with the length of the film.
 """
 
 from __future__ import annotations
