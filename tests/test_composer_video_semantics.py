@@ -228,3 +228,23 @@ def test_unusable_sources_are_refused(tiny, tmp_path):
         with pytest.raises(BadInput) as caught:
             load_clip(source)
         assert "\n" not in str(caught.value)
+
+
+def test_patches_are_compared_by_clip_where_asked(tiny, film):
+    pixels, features = analyze(film, clip=tiny), analyze(film, clip=replace(tiny, patches=True))
+    assert (pixels.patch_source, features.patch_source) == ("pixels", "tiny")
+    np.testing.assert_array_equal(features.patch_times_s, pixels.patch_times_s)
+    assert features.patch_dissimilarity.max() < 1e-3  # one picture all along
+    np.testing.assert_allclose(features.semantic_times_s, pixels.semantic_times_s)
+    np.testing.assert_allclose(features.semantic_scores, pixels.semantic_scores, atol=1e-5)
+
+
+@pytest.mark.parametrize("rate", [25, 60])
+def test_patches_tell_a_cut_at_no_more_than_25_a_second(tiny, tmp_path, rate):
+    pictures = [textured(1 + (i >= rate), 320, 180) for i in range(2 * rate)]
+    features = analyze(
+        write_video(tmp_path / "cut.mp4", pictures, np.arange(2 * rate) / rate),
+        clip=replace(tiny, patches=True),
+    )
+    assert len(features.patch_times_s) == pytest.approx(49, abs=1)
+    assert features.patch_times_s[features.patch_dissimilarity.argmax()] == pytest.approx(1.0, abs=0.04)

@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from composer.errors import BadInput, NotInstalled
+from composer.video.cache import entry_name, find, keep
 from composer.video.color import ColorController
 from composer.video.features import VideoFeatures
 from composer.video.motion import MotionController
 from composer.video.patches import PatchController
-from composer.video.reader import DEFAULT_LIMITS, Limits, VideoReader
+from composer.video.reader import DEFAULT_LIMITS, Limits, VideoReader, check_regular_file
 from composer.video.scaling import shrink
-from composer.video.semantics import INTERVAL_S, ClipSource, SemanticController, Semantics, load_clip
+from composer.video.semantics import (
+    INTERVAL_S,
+    PATCH_INTERVAL_S,
+    ClipNetwork,
+    ClipSource,
+    PatchTokenController,
+    SemanticController,
+    Semantics,
+    load_clip,
+)
 from composer.video.shots import DEFAULT_DETECTOR, ShotController
 
 PROGRESS_STEP = 0.01
@@ -28,31 +39,73 @@ def analyze(
     progress: Callable[[float], None] | None = None,
     limits: Limits = DEFAULT_LIMITS,
     detector: str = DEFAULT_DETECTOR,
+    cache: bool = False,
 ) -> VideoFeatures:
     """Watch the film at ``path``.
 
     ``clip``: which CLIP to look with; None: colour and motion only. Where its weights are not at hand, the
     film is watched without, and ``warnings`` says so once. ``progress`` is called with 0-1, by picture time.
-    Raises `BadInput` where the file cannot be used, or the CLIP weights named are unusable.
+    ``detector`` of cuts: of `composer.video.shots.DETECTORS`. ``cache``: take what was seen of the same film before, and
+    keep what is seen now (`composer.video.cache`).
+    Raises `BadInput` where the file cannot be used, or the CLIP weights named are unusable; `NotInstalled` where CLIP
+    is to compare patches and the installed library does not give them.
     """
-    warnings: list[str] = []
-    with VideoReader(path, limits) as reader:
-        semantic = None
+    check_regular_file(path)
+    sha256 = file_sha256(path)
+    entry = _entry_name(sha256, clip, limits, detector)
+    features = find(entry) if cache else None
+    warnings: tuple[str, ...] = ()
+    if features is None:
+        network = None
         if clip is not None:
             try:
-                semantic = SemanticController(load_clip(clip), clip.prompts)
+                network = load_clip(clip)
             except NotInstalled as error:
-                warnings.append(f"the picture was not looked at with CLIP, colour and motion decide: {error}")
+                warnings = (f"the picture was not looked at with CLIP, colour and motion decide: {error}",)
+                clip, entry = None, _entry_name(sha256, None, limits, detector)
+                features = find(entry) if cache else None
+        if features is None:
+            features = _watch(path, sha256, network, clip, progress, limits, detector)
+            if cache:
+                keep(entry, features)
+    if progress:
+        progress(1.0)
+    return replace(features, source=path.name, warnings=(*features.warnings, *warnings))
+
+
+def _entry_name(sha256: str, clip: ClipSource | None, limits: Limits, detector: str) -> str:
+    """Under which the features of a film are kept: all that they depend on."""
+    weights = file_sha256(clip.weights) if clip and clip.weights else ""
+    return entry_name(sha256, {"clip": clip, "weights": weights, "limits": limits, "detector": detector})
+
+
+def _watch(
+    path: Path,
+    sha256: str,
+    network: ClipNetwork | None,
+    clip: ClipSource | None,
+    progress: Callable[[float], None] | None,
+    limits: Limits,
+    detector: str,
+) -> VideoFeatures:
+    """The decode pass."""
+    with VideoReader(path, limits) as reader:
+        semantic = SemanticController(network, clip.prompts) if network and clip else None
+        tokens = PatchTokenController(network) if network and clip and clip.patches else None
         color, motion, shots = ColorController(), MotionController(), ShotController(detector)
         patches = PatchController()
         expected_s = reader.expected_duration_s
         reported = 0.0
-        for frame in reader.frames(INTERVAL_S if semantic else None):
+        detail_s = PATCH_INTERVAL_S if tokens else INTERVAL_S if semantic else None
+        for frame in reader.frames(detail_s):
             color.see(frame.time_s, frame.rgb)
             motion.see(frame.time_s, frame.rgb)
             half = shrink(frame.rgb, (frame.rgb.shape[1] + 1) // 2, (frame.rgb.shape[0] + 1) // 2)
             shots.see(frame.time_s, half)
-            patches.see(frame.time_s, half)
+            if tokens is None:
+                patches.see(frame.time_s, half)
+            elif frame.detail is not None:
+                tokens.see(frame.time_s, frame.detail)
             if semantic and frame.detail is not None:
                 semantic.see(frame.time_s, frame.detail)
             if progress and expected_s and frame.time_s / expected_s >= reported + PROGRESS_STEP:
@@ -62,11 +115,11 @@ def analyze(
     shot = shots.finish(info.duration_s)
     cut_times_s = np.array([cut.time_s for cut in shot.cuts], dtype=np.float64)
     moved = motion.finish(info.duration_s, cut_times_s)
-    changed = patches.finish()
+    changed = tokens.finish() if tokens else patches.finish()
     seen = semantic.finish() if semantic else Semantics.none()
-    features = VideoFeatures(
+    return VideoFeatures(
         source=path.name,
-        sha256=file_sha256(path),
+        sha256=sha256,
         duration_s=info.duration_s,
         frame_count=info.frame_count,
         frame_rate=info.frame_rate,
@@ -101,11 +154,8 @@ def analyze(
         semantic_scores=seen.scores,
         semantic_model=seen.model,
         user_prompts=seen.user_prompts,
-        warnings=(*info.warnings, *warnings),
+        warnings=info.warnings,
     )
-    if progress:
-        progress(1.0)
-    return features
 
 
 def file_sha256(path: Path) -> str:

@@ -39,7 +39,7 @@ COMPOSED = (
     "thirds",
     "symmetry",
     "clutter",
-)  # of `AESTHETICS`; the rest is light
+)  # of `AESTHETICS`; the rest tells of light
 PROMPTED: dict[str, tuple[str, ...]] = {  # part -> categories of the bank
     MEANING: ("genre", "scene", "instrument"),
     MOOD_PROMPTS: ("mood",),
@@ -53,7 +53,7 @@ def _columns(part: str) -> tuple[str, ...]:
     if part == MOOD:
         return ("valence", "arousal", "motion")
     if part == COMPOSITION:
-        return COMPOSED
+        return tuple(name for name in AESTHETICS if name in COMPOSED)
     colors = range(1, PALETTE_COLORS + 1)
     palette = (f"palette {i} {channel}" for i in colors for channel in ("red", "green", "blue"))
     shares = (f"palette {i} share" for i in colors)

@@ -188,8 +188,8 @@ class PatchTokenController:
         self._clip = clip
         self._times_s: list[float] = []
         self._waiting: list[np.ndarray] = []
-        self._before: np.ndarray | None = None
-        self._dissimilarity: list[float] = []
+        self._last: np.ndarray | None = None  # patches (1, patches, D) of the last picture compared
+        self._dissimilarity: list[np.ndarray] = []
 
     def see(self, time_s: float, rgb: np.ndarray) -> None:
         """Take a picture (height, width, 3) uint8, the same size each time, one every `PATCH_INTERVAL_S`."""
@@ -202,14 +202,15 @@ class PatchTokenController:
         """All that was seen."""
         if self._waiting:
             self._compare()
-        dissimilarity = np.array(self._dissimilarity, np.float32)
+        dissimilarity = np.concatenate([np.zeros(0), *self._dissimilarity]).astype(np.float32)
         return PatchMotion(np.array(self._times_s[1:]), dissimilarity, self._clip.name)
 
     def _compare(self) -> None:
-        for after in self._clip.embed_patches(self._waiting):
-            if self._before is not None:
-                self._dissimilarity.append(patch_dissimilarity(self._before, after))
-            self._before = after
+        patches = self._clip.embed_patches(self._waiting)
+        if self._last is not None:
+            patches = np.concatenate([self._last, patches])
+        self._dissimilarity.append(patch_dissimilarity(patches[:-1], patches[1:]))
+        self._last = patches[-1:]
         self._waiting = []
 
 
