@@ -39,7 +39,7 @@ from composer.video.readings import COLUMNS, MOOD, READINGS, film_readings
 WIDTH = 128
 PALETTES = 4000
 BATCH = 96  # works
-RATE, WEIGHT_DECAY = 3e-3, 0.01
+RATE, WEIGHT_DECAY = 1e-2, 0.01
 WARM_UP = 50  # steps
 BARS = (8, 64)  # of a stretch
 LONGEST_S = 120.0
@@ -274,11 +274,12 @@ def main() -> None:
     parser.add_argument(
         "--also", type=Path, nargs="*", default=[], metavar="SONGS", help="measure on these too"
     )
-    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     if (args.output is None) == (args.measure is None):
         parser.error("give either -o FOLDER, to train, or --measure")
+    torch.set_num_threads(1)  # the networks are too small to share out
     palettes = paint_palettes(PALETTES, np.random.default_rng(args.seed))
     card: dict[str, Any] = {}
     if args.measure:

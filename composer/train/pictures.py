@@ -23,10 +23,11 @@ from composer.tokens.picture import (
     color_token,
     motion_value,
 )
-from composer.video.color import ColorSample, color_sample
-from composer.video.features import VideoFeatures
+from composer.video.color import color_sample
+from composer.video.features import AESTHETICS, VideoFeatures
 from composer.video.likeness import block_scores, blocks_of
 from composer.video.prompts import PROMPTS, Prompt
+from composer.video.readings import COMPOSED
 
 SIDE_PX = 32
 SCENE_BARS = (4, 16)  # a scene keeps its look for so many bars
@@ -44,19 +45,23 @@ SHOT_SHAPE = 3.0  # of the gamma distribution of shot lengths
 
 @dataclass(frozen=True)
 class Palettes:
-    """Measured painted images: tokens (n, `COLOR_WIDTH`) with motion left at 0, moods (n, 2), and all measures."""
+    """Measured painted images: tokens (n, `COLOR_WIDTH`) with motion left at 0, moods (n, 2), ``light`` (n, 3) of
+    brightness, saturation and warmth, and ``aesthetics``, ``palettes`` and ``shares`` as in `VideoFeatures`."""
 
     tokens: np.ndarray
     moods: np.ndarray
-    samples: tuple[ColorSample, ...]
+    light: np.ndarray
+    aesthetics: np.ndarray
+    palettes: np.ndarray
+    shares: np.ndarray
 
 
 @dataclass(frozen=True)
 class Look:
-    """What is drawn for every bar: ``palette`` (bars,) index of a painted image, ``scores`` (bars, prompts),
+    """What is drawn for every bar: ``painting`` (bars,) index of a painted image, ``scores`` (bars, prompts),
     ``rgb_difference`` (bars,), and ``scene_starts`` (scenes,) its first bar."""
 
-    palette: np.ndarray
+    painting: np.ndarray
     scores: np.ndarray
     rgb_difference: np.ndarray
     scene_starts: np.ndarray
@@ -81,9 +86,15 @@ def paint_palettes(count: int, rng: np.random.Generator) -> Palettes:
         sample = color_sample(0.0, np.clip(rgb * 255, 0, 255).astype(np.uint8))
         tokens.append(color_token(sample.brightness, sample.saturation, sample.warmth, 0.0, sample.histogram))
         samples.append(sample)
-    brightness, saturation, warmth = np.array([[s.brightness, s.saturation, s.warmth] for s in samples]).T
-    moods = np.stack(color_mood(brightness, saturation, warmth), 1)
-    return Palettes(np.array(tokens), moods, tuple(samples))
+    light = np.array([[s.brightness, s.saturation, s.warmth] for s in samples])
+    return Palettes(
+        tokens=np.array(tokens),
+        moods=np.stack(color_mood(*light.T), 1),
+        light=light,
+        aesthetics=np.array([s.aesthetics for s in samples]),
+        palettes=np.array([s.palette for s in samples]),
+        shares=np.array([s.palette_shares for s in samples]),
+    )
 
 
 def draw_look(
@@ -96,7 +107,7 @@ def draw_look(
     """A look for music of the given mood, (bars,) each, scored on the prompts of ``blocks``."""
     bars = len(valence)
     bank = np.array([[prompt.valence, prompt.arousal] for block in blocks for prompt in block])
-    palette, scene_of = np.zeros(bars, np.int64), np.zeros(bars, np.int64)
+    painting, scene_of = np.zeros(bars, np.int64), np.zeros(bars, np.int64)
     logits: list[np.ndarray] = []
     starts = []
     first = 0
@@ -106,12 +117,12 @@ def draw_look(
         scene_of[scene] = len(logits)
         mood = np.array([valence[scene].mean(), arousal[scene].mean()]) + rng.normal(0, MOOD_NOISE, 2)
         near = np.argsort(((palettes.moods - mood) ** 2).sum(1))[:12]
-        palette[scene] = rng.choice(near)
+        painting[scene] = rng.choice(near)
         distance = ((bank - mood) ** 2).sum(1) / (2 * PROMPT_SPREAD**2)
         logits.append(-distance + rng.normal(0, 0.8, len(bank)))
         first = scene.stop
     motion = NEUTRAL_MOTION * 2 ** (MOTION_OCTAVES * (arousal + rng.normal(0, MOOD_NOISE, bars)))
-    return Look(palette, block_scores(np.array(logits), blocks)[scene_of], motion, np.array(starts))
+    return Look(painting, block_scores(np.array(logits), blocks)[scene_of], motion, np.array(starts))
 
 
 def draw_picture(
@@ -119,7 +130,7 @@ def draw_picture(
 ) -> Picture:
     """A picture for music of the given mood, (bars,) each, as `withheld` leaves it."""
     look = draw_look(valence, arousal, palettes, rng)
-    color = palettes.tokens[look.palette]
+    color = palettes.tokens[look.painting]
     color[:, MOTION_COLUMN] = motion_value(look.rgb_difference)
     return withheld(Picture(color, look.scores), rng)
 
@@ -135,6 +146,7 @@ def draw_film(
 ) -> VideoFeatures:
     """A film for music of the given mood, (bars,) each, with bars between ``borders_s`` (bars + 1,) from 0: its
     features as `composer.video.analyze` would give them, but for histograms and CLIP tokens, which are left empty.
+    Patches of paint have no composition, and no relation of it to mood is drawn upon: its measures are random.
     ``with_clip``: whether it was compared with prompts."""
     look = draw_look(valence, arousal, palettes, rng, blocks_of())
     duration_s = float(borders_s[-1])
@@ -148,16 +160,19 @@ def draw_film(
     semantic_s, semantic_bar = bar_at(SEMANTIC_STEP_S)
     if not with_clip:
         semantic_s, semantic_bar = semantic_s[:0], semantic_bar[:0]
-    shown = [palettes.samples[index] for index in look.palette[color_bar]]
+    shown = look.painting[color_bar]
+    scene = np.searchsorted(look.scene_starts, color_bar, side="right") - 1
+    composed = np.array([name in COMPOSED for name in AESTHETICS])
+    random = rng.random((len(look.scene_starts), len(AESTHETICS)))[scene]
     cuts = np.union1d(borders_s[look.scene_starts[1:]], _cuts(arousal, borders_s, rng))
     return VideoFeatures(
         source="drawn", sha256="", duration_s=duration_s, frame_count=max(round(25 * duration_s), 1), frame_rate=25.0,
         width=SIDE_PX, height=SIDE_PX, start_timecode="00:00:00:00", has_audio=False,
         cut_times_s=cuts, cut_strengths=np.ones(len(cuts)),
         color_times_s=color_s, color_histograms=np.zeros((len(color_s), 3, 1, 1)),
-        brightness=np.array([sample.brightness for sample in shown]),
-        saturation=np.array([sample.saturation for sample in shown]),
-        warmth=np.array([sample.warmth for sample in shown]),
+        brightness=palettes.light[shown, 0], saturation=palettes.light[shown, 1], warmth=palettes.light[shown, 2],
+        palettes=palettes.palettes[shown], palette_shares=palettes.shares[shown],
+        aesthetics=np.where(composed, random, palettes.aesthetics[shown]),
         motion_times_s=motion_s, rgb_difference=look.rgb_difference[motion_bar], saliency=np.zeros(len(motion_s)),
         semantic_times_s=semantic_s, semantic_tokens=np.zeros((len(semantic_s), 0)),
         semantic_scores=look.scores[semantic_bar], semantic_model="drawn" if with_clip else "",
