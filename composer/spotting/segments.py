@@ -86,10 +86,11 @@ def segment_film(
 ) -> tuple[Segment, ...]:
     """The film as segments without gaps from 0 to its end; ``silences`` (in order, apart) are segments of their own."""
     seen = look_over(features, curve)
-    edges = {0.0: _Boundary(0.0, 0.0, "start of the film", firm=True)}
+    edges: dict[float, _Boundary] = {}
     for silence in silences:
         edges[silence.start_s] = _Boundary(silence.start_s, 0.0, "the music stops here", firm=True)
         edges[silence.end_s] = _Boundary(silence.end_s, 0.0, "the music starts again", firm=True)
+    edges[0.0] = _Boundary(0.0, 0.0, "start of the film", firm=True)
     edges.pop(features.duration_s, None)
     if features.duration_s > SHORT_FILM_S:
         for boundary in _real(_boundaries(features, seen, silences), seen, [*edges, features.duration_s]):

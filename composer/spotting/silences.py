@@ -1,9 +1,9 @@
 """Where a film is left without music: where the user says, where the picture is black, where a long film rests.
 
 - A user's silence is kept to the millisecond.
-- A black one lasts `BLACK_MIN_S` or longer, near black and still; its borders are cuts where those are, else the
-  samples of colour that show it. Black at the very end is left to the music to end in, and a film that is mostly black
-  is not silenced: its picture tells nothing.
+- A black one lasts `BLACK_MIN_S` or longer (two samples of colour), near black and still; its borders are cuts where
+  those are, else the samples that show it. Black at the very end is left to the music to end in, and a film that is
+  mostly black is not silenced: its picture tells nothing.
 - A resting one is a whole section of a film of `LONG_FILM_S` or more: calm, still, with hardly a cut, and calmer than
   the music on both sides, which must be there. At most `REST_SHARE` of a film rests. A shorter film is never left
   without music except in black.
@@ -74,7 +74,7 @@ def black_stretches(features: VideoFeatures) -> list[Silence]:
         start_s = _at_cut(float(times_s[first]), features.cut_times_s, spacing_s) if first else 0.0
         end_s = _at_cut(float(times_s[past - 1]) + STEP_S, features.cut_times_s, spacing_s)
         still = float(np.median(movement[first:past])) < STILL
-        if end_s - start_s >= BLACK_MIN_S and past < times_s.size and still:
+        if end_s - start_s >= max(BLACK_MIN_S, 1.5 * spacing_s) and past < times_s.size and still:
             found.append(
                 Silence(start_s, end_s, f"the picture is black and still for {end_s - start_s:.1f} s")
             )

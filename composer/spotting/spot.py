@@ -192,9 +192,9 @@ def _sections(
             },
         )
         if segment.silence:
-            sections.append(
-                replace(section, silent=True, reasons={**section.reasons, "silent": segment.silence})
-            )
+            passed_on = dict.fromkeys(("key", "tempo_bpm", "style"), "passed on through the silence")
+            reasons = {**section.reasons, **passed_on, "silent": segment.silence}
+            sections.append(replace(section, silent=True, reasons=reasons))
             continue
         curves = section_curves(curve, movement, start_s, end_s, section.density, section.dynamics)
         sections.append(
