@@ -170,6 +170,9 @@ def make_parser() -> argparse.ArgumentParser:
         "--detector", choices=DETECTORS, default=DETECTORS[0], help="PySceneDetect's, for cuts"
     )
     group.add_argument(
+        "--no-cache", action="store_true", help="watch the film again, even if what was seen of it is kept"
+    )
+    group.add_argument(
         "--start-timecode",
         type=parse_start_timecode,
         metavar="01:00:00:00",

@@ -222,7 +222,9 @@ def watch(options: Namespace, progress: Progress, console: Console) -> VideoFeat
             prompts=prompts,
             patches=options.clip_patches,
         )
-    features = analyze_video(options.video, clip=clip, progress=progress, detector=options.detector)
+    features = analyze_video(
+        options.video, clip=clip, progress=progress, detector=options.detector, cache=not options.no_cache
+    )
     for warning in features.warnings:
         console.say(f"note: {warning}")
     start_timecode = started_at(options, features.start_timecode, features.frame_rate)

@@ -47,6 +47,13 @@ def run(*arguments: str | Path) -> int:
     return cli.run(cli.make_parser().parse_args([str(argument) for argument in arguments]))
 
 
+@pytest.fixture(autouse=True)
+def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("FRAMESCORE_CACHE", str(folder))
+    return folder
+
+
 @pytest.fixture
 def plain(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     networks = tmp_path / "networks"
@@ -390,6 +397,27 @@ def test_prompts_need_clip_and_must_be_right(
     assert "--clip-model none" in one_error_line(capsys)
     assert run(*arguments, "--offline") == 3
     assert "p.yaml:1: valence is 3" in one_error_line(capsys)
+
+
+def test_a_film_is_watched_once_unless_asked_otherwise(
+    tmp_path: Path, film: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from composer.video.reader import VideoReader
+
+    decoded = []
+    frames = VideoReader.frames
+    monkeypatch.setattr(VideoReader, "frames", lambda *a, **k: decoded.append(1) or frames(*a, **k))
+    one, again, other = (tmp_path / name for name in ("1.npz", "2.npz", "3.npz"))
+    arguments = ("--clip-model", "none", "--quiet")
+    assert run("analyze", film, "-o", one, *arguments, "--no-cache") == 0
+    assert list(own_cache.iterdir()) == []
+    assert run("analyze", film, "-o", one, *arguments) == 0
+    assert run("analyze", film, "-o", again, *arguments) == 0
+    assert len(decoded) == 2
+    assert one.read_bytes() == again.read_bytes()
+    assert run("analyze", film, "-o", other, *arguments, "--detector", "content") == 0
+    assert run("spot", film, "-o", tmp_path / "c.yaml", *arguments, "--no-cache") == 0
+    assert len(decoded) == 4
 
 
 def test_analyze_draws_where_asked_for(tmp_path: Path, film: Path) -> None:
