@@ -15,6 +15,7 @@ from composer.video.color import ColorController
 from composer.video.features import VideoFeatures
 from composer.video.motion import MotionController
 from composer.video.patches import PatchController
+from composer.video.prompts import BANK
 from composer.video.reader import DEFAULT_LIMITS, Limits, VideoReader, check_regular_file
 from composer.video.scaling import shrink
 from composer.video.semantics import (
@@ -45,15 +46,15 @@ def analyze(
 
     ``clip``: which CLIP to look with; None: colour and motion only. Where its weights are not at hand, the
     film is watched without, and ``warnings`` says so once. ``progress`` is called with 0-1, by picture time.
-    ``detector`` of cuts: of `composer.video.shots.DETECTORS`. ``cache``: take what was seen of the same film before, and
-    keep what is seen now (`composer.video.cache`).
+    ``detector`` of cuts: of `composer.video.shots.DETECTORS`. ``cache``: take what was seen of the same film before,
+    and keep what is seen now (`composer.video.cache`).
     Raises `BadInput` where the file cannot be used, or the CLIP weights named are unusable; `NotInstalled` where CLIP
     is to compare patches and the installed library does not give them.
     """
     check_regular_file(path)
     sha256 = file_sha256(path)
-    entry = _entry_name(sha256, clip, limits, detector)
-    features = find(entry) if cache else None
+    looked = _looked_with(clip, limits, detector) if cache else {}
+    features = find(entry_name(sha256, looked)) if cache else None
     warnings: tuple[str, ...] = ()
     if features is None:
         network = None
@@ -62,21 +63,26 @@ def analyze(
                 network = load_clip(clip)
             except NotInstalled as error:
                 warnings = (f"the picture was not looked at with CLIP, colour and motion decide: {error}",)
-                clip, entry = None, _entry_name(sha256, None, limits, detector)
-                features = find(entry) if cache else None
+                clip, looked = None, _looked_with(None, limits, detector)
+                features = find(entry_name(sha256, looked)) if cache else None
         if features is None:
             features = _watch(path, sha256, network, clip, progress, limits, detector)
             if cache:
-                keep(entry, features)
+                keep(entry_name(sha256, looked), features)
     if progress:
         progress(1.0)
     return replace(features, source=path.name, warnings=(*features.warnings, *warnings))
 
 
-def _entry_name(sha256: str, clip: ClipSource | None, limits: Limits, detector: str) -> str:
-    """Under which the features of a film are kept: all that they depend on."""
-    weights = file_sha256(clip.weights) if clip and clip.weights else ""
-    return entry_name(sha256, {"clip": clip, "weights": weights, "limits": limits, "detector": detector})
+def _looked_with(clip: ClipSource | None, limits: Limits, detector: str) -> dict[str, object]:
+    """All that features depend on besides the film. Raises `BadInput` where a file that ``clip`` names is missing."""
+    looked: dict[str, object] = {"limits": limits, "detector": detector}
+    if clip is not None:
+        files = [clip.weights, Path(clip.model) if clip.model.endswith(".json") else None]
+        looked["files"] = [file_sha256(file) for file in files if file]
+        looked["clip"] = replace(clip, weights=None, offline=False)  # where its files lie does not matter
+        looked["prompts"] = BANK
+    return looked
 
 
 def _watch(

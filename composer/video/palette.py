@@ -30,8 +30,8 @@ def palette(rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     counts = np.bincount(codes, minlength=4096)
     full = np.flatnonzero(counts)
     weights = counts[full]
-    means = np.stack([np.bincount(codes, channel, 4096)[full] for channel in pixels.T], axis=1)
-    means /= 255.0 * weights[:, None]
+    sums = np.stack([np.bincount(codes, channel, 4096)[full] for channel in pixels.T], axis=1)
+    means = sums / (255.0 * weights[:, None])
     lab = lab_of(means)
     centres = _first_centres(lab, weights)
     for _ in range(ROUNDS):

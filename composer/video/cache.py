@@ -1,0 +1,82 @@
+"""Features of films that were watched before, kept in the user's cache folder so that a second run need not decode.
+
+An entry is found by what the film holds and how it was looked at (`entry_name`), never by its path. The folder is
+``FRAMESCORE_CACHE`` where that is set, else ``framescore`` in the cache folder of the platform. It holds at most
+``MAX_BYTES``: the entries that were not used for the longest time go first. Where it cannot be written there is no
+cache, and an entry that cannot be read is as good as none: nothing here ever fails.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+from composer import __version__
+from composer.errors import BadInput
+from composer.video.features import FORMAT, VideoFeatures
+
+MAX_BYTES = 1 << 30
+LEFTOVER_S = 3600.0  # an unfinished file so old was left by a run that was killed
+SUFFIX = ".features.npz"
+
+
+def cache_folder() -> Path:
+    """Where the entries are; may not exist yet."""
+    named = os.environ.get("FRAMESCORE_CACHE")
+    if named:
+        return Path(named)
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    else:
+        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "framescore" / "features"
+
+
+def entry_name(sha256: str, looked_with: dict[str, object]) -> str:
+    """File name of the features of a film with this digest. ``looked_with``: all else that they depend on."""
+    told = json.dumps([__version__, FORMAT, sha256, looked_with], sort_keys=True, default=str)
+    return hashlib.sha256(told.encode()).hexdigest() + SUFFIX
+
+
+def find(name: str) -> VideoFeatures | None:
+    """The features kept under ``name``; None where there are none that can be read."""
+    path = cache_folder() / name
+    with contextlib.suppress(BadInput, OSError):
+        if path.is_file():
+            features = VideoFeatures.load(path)
+            os.utime(path)
+            return features
+    return None
+
+
+def keep(name: str, features: VideoFeatures) -> None:
+    """Keep ``features`` under ``name``, whole or not at all, and make room for them."""
+    folder = cache_folder()
+    with contextlib.suppress(OSError):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        features.save(folder / name)
+        _make_room(folder)
+
+
+def _make_room(folder: Path) -> None:
+    entries, total = [], 0
+    for entry in os.scandir(folder):
+        facts = entry.stat(follow_symlinks=False)
+        if entry.name.endswith(SUFFIX):
+            entries.append((facts.st_mtime_ns, facts.st_size, entry.path))
+            total += facts.st_size
+        elif SUFFIX in entry.name and facts.st_mtime < time.time() - LEFTOVER_S:
+            os.unlink(entry.path)
+    for _, size, path in sorted(entries):
+        if total <= MAX_BYTES:
+            break
+        with contextlib.suppress(FileNotFoundError):  # another run was faster
+            os.unlink(path)
+        total -= size
