@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, pairwise
 from pathlib import Path
 
 import mido
@@ -46,10 +46,12 @@ KINDS = (
     (6, 40, 2, 6, 0.4),
     (20, 90, 4, 6, 0.3),
 )
+JOINED_FILMS, JOINED_CLIPS, JOINED_LEAST_S, JOINED_SCENE_S = 40, (3, 7), 8.0, 20.0
 FAST_SHOTS_S = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0)
 FEATURE_SCENES, FEATURE_LIMIT_S = 80, 2.0
 NEEDED_SCENES, NEEDED_THEMES, MOST_SPLITS = 0.9, 0.95, 0.1
 NEEDED_SHEET_R, NEEDED_DENSITY_R, NEEDED_R = 0.8, 0.9, 0.7
+COLOR = ("color_histograms", "brightness", "saturation", "warmth")
 FEWEST_BARS, LEAST_SPREAD = 4, 0.3  # of a clip whose motion varies, as in picture.py
 
 
@@ -70,7 +72,7 @@ def lines(work: Path) -> list[Line]:
         *_scenes(),
         _montages(),
         _feature_film(),
-        *([_density(clips)] if clips else []),
+        *([*_joined_scenes(clips), _density(clips)] if clips else []),
         *_sheet_moods([*clips, *made]),
         *_written_moods([*clips, *made[:WRITTEN_FILMS]], work),
     ]
@@ -78,29 +80,38 @@ def lines(work: Path) -> list[Line]:
 
 def _scenes() -> list[Line]:
     rng = np.random.default_rng(1)
+    films = [_scene_film(rng, *kind, number=number) for kind in KINDS for number in range(FILMS)]
+    return _found(films, "made films")
+
+
+def _joined_scenes(clips: list[VideoFeatures]) -> list[Line]:
+    """Films joined of halves of real clips, none beside its other half: the second one is a return."""
+    whole = [clip for clip in clips if clip.duration_s >= JOINED_LEAST_S and not clip.cut_times_s.size]
+    rng = np.random.default_rng(4)
+    return _found([_joined_film(rng, whole) for _ in range(JOINED_FILMS)], "joined real clips")
+
+
+def _found(films: list[Made], what: str) -> list[Line]:
     found = hit = true = right = pairs = 0
-    for kind in KINDS:
-        for number in range(FILMS):
-            film = _scene_film(rng, *kind, number=number)
-            sections = segment_film(film.features, affect_curve(film.features))
-            starts_s = np.array([section.start_s for section in sections[1:]])
-            hit += sum(bool(np.abs(starts_s - t).min(initial=np.inf) <= NEAR_S) for t in film.changes_s)
-            true += len(film.changes_s)
-            found += len(starts_s)
-            middles_s = [(section.start_s + section.end_s) / 2 for section in sections]
-            places = [film.places[int(np.searchsorted(film.changes_s, t))] for t in middles_s]
-            for (one, here), (other, there) in combinations(zip(sections, places, strict=True), 2):
-                pairs += 1
-                right += (one.theme == other.theme) == (here == there)
-    films = len(KINDS) * FILMS
+    for film in films:
+        sections = segment_film(film.features, affect_curve(film.features))
+        starts_s = np.array([section.start_s for section in sections[1:]])
+        hit += sum(bool(np.abs(starts_s - t).min(initial=np.inf) <= NEAR_S) for t in film.changes_s)
+        true += len(film.changes_s)
+        found += len(starts_s)
+        middles_s = [(section.start_s + section.end_s) / 2 for section in sections]
+        places = [film.places[int(np.searchsorted(film.changes_s, t))] for t in middles_s]
+        for (one, here), (other, there) in combinations(zip(sections, places, strict=True), 2):
+            pairs += 1
+            right += (one.theme == other.theme) == (here == there)
     return [
         Line(
-            f"scenes of made films found and no others, >= {NEEDED_SCENES:.0%}",
-            f"recall {hit / true:.1%}, precision {hit / found:.1%} of {true} changes in {films} films",
+            f"scenes of {what} found and no others, >= {NEEDED_SCENES:.0%}",
+            f"recall {hit / true:.1%}, precision {hit / found:.1%} of {true} changes in {len(films)} films",
             min(hit / true, hit / found) >= NEEDED_SCENES,
         ),
         Line(
-            f"a place brings its theme back, another does not, >= {NEEDED_THEMES:.0%}",
+            f"a place of {what} has its theme, others have not, >= {NEEDED_THEMES:.0%}",
             f"{right / pairs:.1%} of {pairs} pairs of sections",
             right / pairs >= NEEDED_THEMES,
         ),
@@ -251,6 +262,49 @@ def _scene_film(
         changes_s.append(sum(shot.length_s for shot in shots))
     features = made_film(shots, clip=bool(number % 2), seed=number, view_change=view_change)
     return Made(features, tuple(changes_s[:-1]), tuple(places))
+
+
+def _joined_film(rng: np.random.Generator, clips: list[VideoFeatures]) -> Made:
+    """Scenes of `JOINED_SCENE_S` or a little more, each half a clip, shown again until it is so long."""
+    chosen = rng.permutation(len(clips))[: rng.integers(*JOINED_CLIPS)]
+    halves = [(int(clip), half) for clip in chosen for half in (0, 1)]
+    while any(one[0] == other[0] for one, other in pairwise(halves)):
+        halves = [halves[index] for index in rng.permutation(len(halves))]
+    pieces: list[tuple[VideoFeatures, float, float]] = []
+    changes_s: list[float] = []
+    for clip, half in halves:
+        length_s = clips[clip].duration_s / 2
+        times = int(np.ceil(JOINED_SCENE_S / length_s))
+        pieces += [(clips[clip], half * length_s, length_s)] * times
+        changes_s.append((changes_s[-1] if changes_s else 0.0) + times * length_s)
+    return Made(_join(pieces), tuple(changes_s[:-1]), tuple(clip for clip, _ in halves))
+
+
+def _join(pieces: list[tuple[VideoFeatures, float, float]]) -> VideoFeatures:
+    """Pieces of films (film, start and length in s) one after the other, with a cut between."""
+    color: dict[str, list[np.ndarray]] = {name: [] for name in COLOR}
+    difference, color_s, motion_s, cuts_s = [], [], [], []
+    now_s = 0.0
+    for film, start_s, length_s in pieces:
+        seen = (film.color_times_s >= start_s) & (film.color_times_s < start_s + length_s)
+        moved = (film.motion_times_s >= start_s) & (film.motion_times_s < start_s + length_s)
+        color_s.append(film.color_times_s[seen] - start_s + now_s)
+        motion_s.append(film.motion_times_s[moved] - start_s + now_s)
+        difference.append(film.rgb_difference[moved])
+        for name, rows in color.items():
+            rows.append(getattr(film, name)[seen])
+        now_s += length_s
+        cuts_s.append(now_s)
+    return made_film(
+        [Shot(now_s, 0)],
+        color_times_s=np.concatenate(color_s),
+        motion_times_s=np.concatenate(motion_s),
+        rgb_difference=np.concatenate(difference),
+        saliency=np.zeros(sum(map(len, motion_s))),
+        cut_times_s=np.array(cuts_s[:-1]),
+        cut_strengths=np.ones(len(cuts_s) - 1),
+        **{name: np.concatenate(rows) for name, rows in color.items()},
+    )
 
 
 def _mood_film(number: int) -> VideoFeatures:
