@@ -384,7 +384,6 @@ def test_what_a_person_edited_is_not_written_over(
         assert run("score", film, "-o", out, *arguments) == 2
         assert f"{name} there was edited" in one_error_line(capsys)
         (out / name).write_bytes(whole)
-    assert run("score", film, "-o", out, *arguments) == 0
 
 
 def test_prompts_need_clip_and_must_be_right(

@@ -492,7 +492,7 @@ def test_schema_and_reader_refuse_the_same(tmp_path, sheet):
     whole = yaml.safe_load(format_cues(replace(sheet, provenance={})))
     rng = random.Random(4)
     refused = accepted = 0
-    for _ in range(600):
+    for _ in range(300):
         tree = copy.deepcopy(whole)
         mutated(tree, rng)
         path.write_text(yaml.safe_dump(tree, sort_keys=False, default_flow_style=None, width=200))
@@ -509,5 +509,5 @@ def test_schema_and_reader_refuse_the_same(tmp_path, sheet):
             assert any(words in message for words in BETWEEN_VALUES), message
         refused += bool(problems)
         accepted += not message
-    assert refused > 200
-    assert accepted > 50
+    assert refused > 100
+    assert accepted > 25
