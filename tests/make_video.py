@@ -1,4 +1,4 @@
-"""Small films for the tests, written by PyAV."""
+"""Small films for the tests, written by PyAV, and real ones beside the checkout."""
 
 from __future__ import annotations
 
@@ -9,8 +9,18 @@ from pathlib import Path
 
 import av
 import numpy as np
+import pytest
 
+from composer.video.clock import Frame
+from composer.video.reader import VideoInfo, VideoReader
+
+CLIPS = Path(__file__).resolve().parents[2] / "shared" / "data" / "video"
 TIME_BASE = Fraction(1, 1000)
+
+# Red, green, blue, white, grey, a shaded blue, black and skin, each 48 x 48 in two rows of four.
+CARD = np.array(
+    [(1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 1), (0.5, 0.5, 0.5), (0.2, 0.4, 0.8), (0, 0, 0), (0.9, 0.6, 0.4)]
+)
 
 
 def write_video(
@@ -168,3 +178,30 @@ def turn_clockwise(path: Path) -> None:
     matrix = (0, 0x10000, 0, -0x10000, 0, 0, 0, 0, 0x40000000)
     data[start : start + 36] = b"".join(value.to_bytes(4, "big", signed=True) for value in matrix)
     path.write_bytes(bytes(data))
+
+
+def read(path: Path, **options: object) -> tuple[list[Frame], VideoInfo]:
+    """All pictures of a film, and what is known of it then."""
+    with VideoReader(path, **options) as reader:
+        frames = list(reader.frames())
+        return frames, reader.info
+
+
+def clip(name: str) -> Path:
+    """A real film; the test is skipped where there is none."""
+    path = CLIPS / name
+    if not path.is_file():
+        pytest.skip(f"no {name} in the shared data beside the checkout")
+    return path
+
+
+def card(colors: np.ndarray = CARD) -> np.ndarray:
+    """(96, 192, 3) 0-1."""
+    return colors.reshape(2, 4, 3).repeat(48, axis=0).repeat(48, axis=1)
+
+
+def patches(rgb: np.ndarray) -> np.ndarray:
+    """(8, 3) middle of each patch of a card, 0-255."""
+    height, width = rgb.shape[:2]
+    rows, columns = (height // 4, 3 * height // 4), [width * (2 * n + 1) // 8 for n in range(4)]
+    return np.array([rgb[row, column] for row in rows for column in columns], float)

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from make_video import plain, textured, turn_clockwise, write_video
+from make_video import plain, read, textured, turn_clockwise, write_video
 
 from composer.errors import BadInput
 from composer.video.clock import Clock, Frame
 from composer.video.reader import Limits, VideoReader
 
 PICTURE = np.zeros((2, 2, 3), np.uint8)
-
-
-def read(path: Path, **options):
-    with VideoReader(path, **options) as reader:
-        frames = list(reader.frames())
-        return frames, reader.info
 
 
 def test_times_are_timestamps_where_the_frame_rate_varies(tmp_path):

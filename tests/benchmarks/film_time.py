@@ -161,7 +161,8 @@ def repeat(block: Path, path: Path, repeats: int, block_s: Fraction, kind: Kind)
     """Write the packets of ``block`` ``repeats`` times, each time ``block_s`` later."""
     with av.open(str(block)) as source, av.open(str(path), "w") as sink:
         stream = source.streams.video[0]
-        copy = sink.add_stream(stream.codec_context.name, rate=kind.rate or 25)  # a template leaves the rate out
+        # A template would leave the rate out, which timecode is counted by.
+        copy = sink.add_stream(stream.codec_context.name, rate=kind.rate or 25)
         copy.width, copy.height, copy.pix_fmt = stream.width, stream.height, stream.pix_fmt
         if kind.start_timecode != "00:00:00:00":
             copy.metadata["timecode"] = kind.start_timecode
