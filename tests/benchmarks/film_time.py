@@ -257,7 +257,7 @@ def memory(work: Path) -> list[Line]:
 
 def peak_gib(arguments: list[str | Path], work: Path) -> float:
     """Largest resident memory of one ``framescore`` command, in GiB. Raises RuntimeError where it fails."""
-    environment = {**os.environ, "XDG_CACHE_HOME": str(work / "cache")}
+    environment = {**os.environ, "FRAMESCORE_CACHE": str(work / "cache")}
     with subprocess.Popen(
         [*COMMAND, *map(str, arguments)], stderr=subprocess.DEVNULL, env=environment
     ) as process:
