@@ -1,6 +1,6 @@
 """Small RGB pictures straight from the planes of the common 8-bit formats: what `scaling` does through FFmpeg, cheaper.
 
-Only the few source rows and columns that lie around each new pixel are read (bilinear, as FFmpeg's fast one), so a
+Only the few source rows and columns that lie around each new pixel are read (bilinear, without averaging), so a
 large picture costs little more than a small one; chroma has half the sides of luma; one matrix makes RGB of it (ITU-T
 H.273).
 """
@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 PLAIN_FORMATS = ("yuv420p", "yuvj420p", "nv12")  # 8 bits, chroma of half the sides
+MIN_STEP = 4  # rows of the source to one of the small picture, from which on one of them has to do
 FULL_RANGE = 2  # AVCOL_RANGE_JPEG
 # Matrix coefficients of H.273 -> share of red and of blue in luma.
 LUMA_SHARES = {
@@ -40,17 +41,22 @@ def small_rgb(picture: av.VideoFrame, width: int, height: int, matrix: int) -> n
     size, half = (width, height), ((width + 1) // 2, (height + 1) // 2)
     luma, *chroma = picture.planes
     channels = 3 - len(chroma)  # of a chroma plane: NV12 has one with U and V by turns
-    small_luma = cv2.resize(_pixels(luma, 1), size)
-    small_chroma = cv2.merge([cv2.resize(_pixels(plane, channels), half) for plane in chroma])
+    small_luma = cv2.resize(_pixels(luma, 1, height), size)
+    small_chroma = cv2.merge([cv2.resize(_pixels(plane, channels, half[1]), half) for plane in chroma])
     yuv = cv2.merge((small_luma, cv2.resize(small_chroma, size)))
     full_range = picture.color_range == FULL_RANGE or picture.format.name == "yuvj420p"
     return cv2.transform(yuv, _to_rgb(matrix, full_range))
 
 
-def _pixels(plane: av.video.plane.VideoPlane, channels: int) -> np.ndarray:
-    """What is stored of one plane, (rows, columns, channels), without the padding; no copy."""
+def _pixels(plane: av.video.plane.VideoPlane, channels: int, rows: int) -> np.ndarray:
+    """What is stored of one plane, (rows, columns, channels), without the padding; no copy. Of a plane much higher than
+    ``rows`` only about so many, evenly spread.
+    """
     stored = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
-    return stored[:, : plane.width * channels].reshape(plane.height, plane.width, channels)
+    step = plane.height // rows
+    if step >= MIN_STEP:
+        stored = stored[step // 2 :: step]
+    return stored[:, : plane.width * channels].reshape(len(stored), plane.width, channels)
 
 
 @cache
