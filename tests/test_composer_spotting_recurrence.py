@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -16,7 +17,7 @@ from composer.video.features import VideoFeatures
 def numbers(features: VideoFeatures, count: int) -> list[int]:
     """Themes of ``count`` equal stretches, each unlike the one before."""
     edges_s = np.linspace(0, features.duration_s, count + 1)
-    stretches = [(float(a), float(b)) for a, b in zip(edges_s, edges_s[1:], strict=False)]
+    stretches = [(float(a), float(b)) for a, b in itertools.pairwise(edges_s)]
     return themes(features, stretches, [True] * count)
 
 

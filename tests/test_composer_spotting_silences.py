@@ -136,6 +136,12 @@ def test_music_stops_and_starts_again_on_bar_lines():
     assert cues.sections[-1].end_s == film.duration_s
 
 
+def test_black_between_two_fades_is_one_pause_and_no_boundary_more():
+    film = made_film([Shot(60, 0)], fade_starts_s=np.array([28.0]), fade_ends_s=np.array([34.0]))
+    cues = spot(with_black(film, (29.0, 33.0)), seed=1, tempo_bpm=100.0)
+    assert [section.label for section in cues.sections] == ["A", "silence", "A'"]
+
+
 @pytest.mark.parametrize(
     "wish", [[(0.0, 60.0)], [(0.0, 10.0)], [(50.0, 60.0)], [(0.0, 0.4)], [(10, 20), (20, 30)]]
 )
