@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+
+import cv2
 import numpy as np
 import pytest
 from make_video import plain, textured
@@ -11,26 +14,34 @@ from composer.video.motion import MotionController
 from composer.video.shots import ShotController
 
 
-def reference_histogram(rgb):
-    """HistoGAN's formula, spelled out."""
-    values = rgb.reshape(-1, 3) / 255.0
-    centres = np.linspace(-3, 3, 64)
-    intensity = np.sqrt((values**2).sum(axis=1) + 1e-6)
-    planes = []
-    for own, first, second in ((0, 1, 2), (1, 0, 2), (2, 0, 1)):
-        u, v = (np.log(values[:, own] + 1e-6) - np.log(values[:, other] + 1e-6) for other in (first, second))
-        near_u, near_v = (1 / (1 + ((ratio[:, None] - centres) / 0.02) ** 2) for ratio in (u, v))
-        planes.append((near_u * intensity[:, None]).T @ near_v)
-    return np.array(planes) / np.sum(planes)
+def histogram_by_the_paper(rgb):
+    """HistoGAN, equations 1 to 4, one pixel and one bin at a time."""
+    bins, sigma, epsilon = 64, 0.02, 1e-6
+    centres = [-3.0 + 6.0 * number / (bins - 1) for number in range(bins)]
+    planes = [[[0.0] * bins for _ in range(bins)] for _ in range(3)]
+    for pixel in rgb.reshape(-1, 3):
+        values = [float(value) / 255.0 for value in pixel]
+        logs = [math.log(value + epsilon) for value in values]
+        intensity = math.sqrt(values[0] ** 2 + values[1] ** 2 + values[2] ** 2 + epsilon)
+        for plane, (own, first, second) in enumerate(((0, 1, 2), (1, 0, 2), (2, 0, 1))):
+            u, v = logs[own] - logs[first], logs[own] - logs[second]
+            for row, centre_u in enumerate(centres):
+                near_u = 1.0 / (1.0 + (abs(u - centre_u) / sigma) ** 2)
+                for column, centre_v in enumerate(centres):
+                    near_v = 1.0 / (1.0 + (abs(v - centre_v) / sigma) ** 2)
+                    planes[plane][row][column] += near_u * near_v * intensity
+    total = sum(value for plane in planes for row in plane for value in row)
+    return np.array(planes) / total
 
 
-@pytest.mark.parametrize("shape", [(32, 32), (16, 24), (3, 5), (1, 1)])
+@pytest.mark.parametrize("shape", [(1, 1), (3, 5), (9, 8)])
 def test_histogram_is_the_published_one(shape):
     rgb = np.random.default_rng(3).integers(0, 256, (*shape, 3)).astype(np.uint8)
+    rgb[0, 0] = (0, 255, 7)
     histogram = log_chroma_histogram(rgb)
     assert histogram.shape == (3, 64, 64)
     assert histogram.sum() == pytest.approx(1.0, abs=1e-5)
-    np.testing.assert_allclose(histogram, reference_histogram(rgb), atol=1e-6)
+    np.testing.assert_allclose(histogram, histogram_by_the_paper(rgb), atol=1e-6)
 
 
 @pytest.mark.parametrize("color", [(0, 0, 0), (255, 255, 255), (255, 0, 0), (3, 2, 1)])
@@ -68,19 +79,21 @@ def test_color_samples_twice_a_second_and_stays_bounded():
 
 
 def moving_square(offset_px: float) -> np.ndarray:
-    import cv2
-
     scene = textured(5, 160, 96)
     return cv2.warpAffine(
         scene, np.array([[1, 0, offset_px], [0, 1, 0]], np.float32), (160, 96), borderMode=2
     )
 
 
-def watch_motion(offsets, rate, cuts=()):
+def watch(pictures, rate_hz):
     controller = MotionController()
-    for number, offset in enumerate(offsets):
-        controller.see(number / rate, moving_square(offset))
-    return controller.finish(len(offsets) / rate, np.array(cuts))
+    for number, rgb in enumerate(pictures):
+        controller.see(number / rate_hz, rgb)
+    return controller.finish(len(pictures) / rate_hz, np.array([]))
+
+
+def watch_motion(offsets, rate_hz):
+    return watch([moving_square(offset) for offset in offsets], rate_hz)
 
 
 def test_stillness_has_no_motion():
@@ -110,6 +123,51 @@ def test_a_sudden_stop_is_salient():
     motion = watch_motion(offsets, 25)
     assert motion.times_s[motion.saliency.argmax()] == pytest.approx(1.6, abs=0.21)
     assert motion.saliency.max() > 3 * np.median(motion.saliency[:7])
+
+
+@pytest.mark.parametrize("rate_hz", [24, 25, 30, 50])
+@pytest.mark.parametrize("pixels_a_second", [5.0, 40.0, 120.0])
+def test_speed_is_in_diagonals_a_second(rate_hz, pixels_a_second):
+    wide = textured(5, 480, 96)
+    pictures = [
+        cv2.warpAffine(wide, np.array([[1, 0, -number * pixels_a_second / rate_hz], [0, 1, 0]]), (160, 96))
+        for number in range(2 * rate_hz)
+    ]
+    motion = watch(pictures, rate_hz)
+    expected = pixels_a_second / np.hypot(160, 96)
+    assert motion.speed[1:].mean() == pytest.approx(expected, rel=0.05)
+    assert motion.speed[1:] == pytest.approx(expected, rel=0.2)
+    assert not len(motion.beats.times_s)
+
+
+def test_speed_of_stillness_and_of_a_slide_show_is_none():
+    assert not watch([moving_square(0)] * 50, 25).speed.any()
+    controller = MotionController()
+    for number in range(8):
+        controller.see(2.0 * number, textured(number))
+    assert not controller.finish(16.0, np.array([])).speed.any()
+
+
+def bouncing_ball(time_s, period_s):
+    rgb = plain((60, 60, 60), 160, 96)
+    share = time_s % period_s / period_s
+    height_px = 80 - 60 * 4 * share * (1 - share)
+    cv2.circle(rgb, (80 * 16, round(height_px * 16)), 12 * 16, (230, 180, 40), -1, cv2.LINE_AA, 4)
+    return rgb
+
+
+@pytest.mark.parametrize("rate_hz", [24, 25, 30, 50])
+@pytest.mark.parametrize("period_s", [0.8, 1.0])
+def test_a_bouncing_ball_beats_where_it_bounces(rate_hz, period_s):
+    motion = watch([bouncing_ball(number / rate_hz, period_s) for number in range(6 * rate_hz)], rate_hz)
+    bounces_s = np.arange(period_s, 5.9, period_s)
+    assert motion.beats.times_s == pytest.approx(bounces_s, abs=0.1)
+    assert motion.beats.strengths.max() == 1.0
+    assert motion.beats.strengths.min() > 0.5
+
+
+def test_a_still_film_has_no_beats():
+    assert not len(watch([moving_square(0)] * 100, 25).beats.times_s)
 
 
 def test_cuts_are_no_motion():

@@ -4,7 +4,7 @@ Davis and Agrawala ("Visual Rhythm and Beat", 2018, 4.3) take the envelope of mo
 cent, and call a beat every local maximum within 0.15 s that is above its local mean (0.1 s) by a tenth of the
 largest value; CMT (Di et al., 2021) keeps those that also follow one tempo. Ours differ where the picture asks for
 it: flow is taken fifteen times a second, so both windows are half a second long and it takes a fifth to stand out;
-a beat must also be a real stop, of ``MIN_SALIENCY`` and a share of the speed before it, for the largest value of a
+a beat must also be a real stop, of ``MIN_SALIENCY`` and half the speed before it, for the largest value of a
 film in which nothing stops is noise; and no tempo is asked for, since here the music follows the picture.
 """
 
@@ -17,8 +17,8 @@ import numpy as np
 WINDOW_S = 0.5  # of local maximum and local mean
 CLIPPED_PERCENTILE = 98.0
 STANDS_OUT = 0.2  # of the largest value, above the local mean
-MIN_SALIENCY = 0.01  # picture diagonals/s
-MIN_SHARE_OF_SPEED = 0.3  # that was lost
+MIN_SALIENCY = 0.02  # picture diagonals/s; flow wavers by a seventh of a pixel from picture to picture
+MIN_SHARE_OF_SPEED = 0.5  # that was lost
 
 
 @dataclass(frozen=True)
