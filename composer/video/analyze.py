@@ -136,7 +136,7 @@ def _watch(
         cut_times_s=cut_times_s,
         cut_strengths=np.array([cut.strength for cut in shot.cuts]),
         color_times_s=np.array([sample.time_s for sample in color.samples]),
-        color_histograms=np.stack([sample.histogram for sample in color.samples]),
+        color_histograms=color.histograms,
         brightness=np.array([sample.brightness for sample in color.samples]),
         saturation=np.array([sample.saturation for sample in color.samples]),
         warmth=np.array([sample.warmth for sample in color.samples]),

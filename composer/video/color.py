@@ -8,7 +8,7 @@ weighted by its intensity; the whole sums to 1.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import cv2
@@ -50,19 +50,31 @@ class ColorController:
 
     def __init__(self, samples_hz: float = SAMPLES_HZ, max_samples: int = MAX_SAMPLES) -> None:
         self.samples: list[ColorSample] = []
+        self._histograms = np.empty((max_samples, 3, HISTOGRAM_BINS, HISTOGRAM_BINS), np.float32)
         self._interval_s = 1.0 / samples_hz
-        self._max_samples = max_samples
         self._next_s = 0.0
+
+    @property
+    def histograms(self) -> np.ndarray:
+        """Those of all samples, (samples, 3, bins, bins) float32; what the samples show is part of it."""
+        return self._histograms[: len(self.samples)]
 
     def see(self, time_s: float, rgb: np.ndarray) -> None:
         """Take the picture (height, width, 3) uint8 if a sample is due at ``time_s``."""
         if time_s < self._next_s:
             return
-        if len(self.samples) >= self._max_samples:
-            del self.samples[1::2]
+        if len(self.samples) >= len(self._histograms):
+            kept, self.samples = self.samples[::2], []
             self._interval_s *= 2.0
-        self.samples.append(color_sample(time_s, rgb))
+            for sample in kept:
+                self._add(sample)
+        self._add(color_sample(time_s, rgb))
         self._next_s = (int(time_s / self._interval_s + 1e-9) + 1) * self._interval_s
+
+    def _add(self, sample: ColorSample) -> None:
+        place = self._histograms[len(self.samples)]
+        place[:] = sample.histogram
+        self.samples.append(replace(sample, histogram=place))
 
 
 def color_sample(time_s: float, rgb: np.ndarray) -> ColorSample:
