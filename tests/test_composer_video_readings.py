@@ -93,7 +93,7 @@ def test_what_cannot_be_read_is_not_there():
     blind = film_readings(film(DARK_SLOW, clip=False))
     assert set(blind.parts) == {"mood", "light and colour", "composition"}
     assert blind.semantic.shape == (40, 0)
-    assert blind.emotional.shape == (40, 3)
+    assert blind.emotional.shape == (40, 2)
     assert blind.tokens.shape == (40, 0)
     none = (0, *film(DARK_SLOW).palettes.shape[1:])
     features = replace(film(DARK_SLOW, clip=False), aesthetics=np.zeros(0), palettes=np.zeros(none))
@@ -189,7 +189,7 @@ def test_weights_that_do_not_fit_are_refused(tmp_path):
         load_fusion(copy)
     shutil.copy(WEIGHTS, copy)
     card = json.loads(WEIGHTS.with_suffix(".json").read_text())
-    card["columns"]["film"]["mood"] = ["arousal", "valence", "motion"]
+    card["columns"]["film"]["mood"] = ["arousal", "valence"]
     copy.with_suffix(".json").write_text(json.dumps(card))
     with pytest.raises(BadInput, match="other columns"):
         load_fusion(copy)

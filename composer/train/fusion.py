@@ -95,7 +95,7 @@ def pair_of(part: Stretch, palettes: Palettes, rng: np.random.Generator, with_cl
     borders_s = np.concatenate([[0.0], np.cumsum(part.bar_s)])
     features = draw_film(mood.valence, mood.arousal, borders_s, palettes, rng, with_clip=with_clip)
     parts = dict(film_readings(features).parts)
-    shown = parts[MOOD][:, :2].mean(axis=0)
+    shown = parts[MOOD].mean(axis=0)
     return Pair(
         parts, music_parts(part.measured), shown, np.array([mood.valence.mean(), mood.arousal.mean()])
     )
@@ -274,7 +274,7 @@ def main() -> None:
     parser.add_argument(
         "--also", type=Path, nargs="*", default=[], metavar="SONGS", help="measure on these too"
     )
-    parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--steps", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     if (args.output is None) == (args.measure is None):

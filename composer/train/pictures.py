@@ -164,6 +164,9 @@ def draw_film(
     scene = np.searchsorted(look.scene_starts, color_bar, side="right") - 1
     composed = np.array([name in COMPOSED for name in AESTHETICS])
     random = rng.random((len(look.scene_starts), len(AESTHETICS)))[scene]
+    moved = look.rgb_difference * 2 ** (
+        MOTION_OCTAVES * rng.normal(0, MOOD_NOISE)
+    )  # of one film, all through
     cuts = np.union1d(borders_s[look.scene_starts[1:]], _cuts(arousal, borders_s, rng))
     return VideoFeatures(
         source="drawn", sha256="", duration_s=duration_s, frame_count=max(round(25 * duration_s), 1), frame_rate=25.0,
@@ -173,7 +176,7 @@ def draw_film(
         brightness=palettes.light[shown, 0], saturation=palettes.light[shown, 1], warmth=palettes.light[shown, 2],
         palettes=palettes.palettes[shown], palette_shares=palettes.shares[shown],
         aesthetics=np.where(composed, random, palettes.aesthetics[shown]),
-        motion_times_s=motion_s, rgb_difference=look.rgb_difference[motion_bar], saliency=np.zeros(len(motion_s)),
+        motion_times_s=motion_s, rgb_difference=moved[motion_bar], saliency=np.zeros(len(motion_s)),
         semantic_times_s=semantic_s, semantic_tokens=np.zeros((len(semantic_s), 0)),
         semantic_scores=look.scores[semantic_bar], semantic_model="drawn" if with_clip else "",
     )  # fmt: skip

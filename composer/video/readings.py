@@ -51,7 +51,7 @@ def _columns(part: str) -> tuple[str, ...]:
     if part in PROMPTED:
         return tuple(prompt.text for prompt in BANK if prompt.category in PROMPTED[part])
     if part == MOOD:
-        return ("valence", "arousal", "motion")
+        return ("valence", "arousal")
     if part == COMPOSITION:
         return tuple(name for name in AESTHETICS if name in COMPOSED)
     colors = range(1, PALETTE_COLORS + 1)
@@ -101,7 +101,7 @@ class Readings:
 def film_readings(features: VideoFeatures) -> Readings:
     """All readings of a film that it allows. Raises ValueError where its scores and prompts differ in number."""
     curve = affect_curve(features, STEP_S)
-    parts = {MOOD: np.stack([curve.valence, curve.arousal, curve.motion], axis=1)}
+    parts = {MOOD: np.stack([curve.valence, curve.arousal], axis=1)}
     if features.color_times_s.size and features.aesthetics.any():
         at = nearest(features.color_times_s, curve.times_s)
         light = np.stack([features.brightness, features.saturation, features.warmth], axis=1)
