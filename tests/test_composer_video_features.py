@@ -10,7 +10,7 @@ from make_video import textured, write_video
 
 from composer.errors import BadInput
 from composer.video.analyze import analyze, file_sha256
-from composer.video.features import VideoFeatures
+from composer.video.features import AESTHETICS, FORMAT, PALETTE_COLORS, VideoFeatures
 from composer.video.prompts import PROMPTS
 
 
@@ -34,6 +34,16 @@ def test_analyze_sees_the_film(film, features):
     assert len(features.color_times_s) == 5
     assert len(features.motion_times_s) == 12
     assert features.semantic_scores.shape == (0, len(PROMPTS))
+    assert features.speed.shape == (12,)
+    assert features.palettes.shape == (5, PALETTE_COLORS, 3)
+    assert features.palette_shares.sum(axis=1) == pytest.approx(np.ones(5))
+    assert features.aesthetics.shape == (5, len(AESTHETICS))
+    assert features.patch_source == "pixels"
+    assert len(features.patch_times_s) == 59
+    assert features.patch_times_s[features.patch_dissimilarity.argmax()] == pytest.approx(1.2)
+    assert not len(features.visual_beats_s)
+    assert not len(features.flash_times_s)
+    assert not len(features.fade_starts_s)
     assert not features.has_audio
     assert features.warnings == ()
 
@@ -87,6 +97,28 @@ def test_other_archives_are_refused(tmp_path, content):
         VideoFeatures.load(tmp_path / "x.npz")
 
 
+def test_what_is_left_out_is_zeros_or_nothing(features):
+    facts = {f.name: getattr(features, f.name) for f in dataclasses.fields(features)}
+    optional = {f.name for f in dataclasses.fields(features) if f.default_factory is not dataclasses.MISSING}
+    least = VideoFeatures(**{name: value for name, value in facts.items() if name not in optional})
+    assert least.speed.shape == features.speed.shape
+    assert least.palettes.shape == features.palettes.shape
+    assert not least.palettes.any()
+    assert not len(least.patch_times_s)
+
+
+def test_features_of_another_version_are_refused_in_one_line(features, tmp_path):
+    path = tmp_path / "features.npz"
+    features.save(path)
+    with np.load(path) as stored:
+        arrays = dict(stored)
+    arrays["header"] = np.array(str(arrays["header"]).replace(FORMAT, "framescore features 1"))
+    np.savez(path, **arrays)
+    with pytest.raises(BadInput, match=r"another version.*framescore analyze") as refused:
+        VideoFeatures.load(path)
+    assert "\n" not in str(refused.value)
+
+
 def test_pickles_and_missing_files_are_refused(tmp_path):
     np.savez(tmp_path / "x.npz", header=np.array([{"format": 1}], dtype=object))
     with pytest.raises(BadInput):
@@ -108,6 +140,11 @@ def test_pickles_and_missing_files_are_refused(tmp_path):
         {"color_histograms": np.zeros((5, 64, 64))},
         {"cut_times_s": np.array([2.0, 1.0]), "cut_strengths": np.ones(2)},
         {"saliency": np.full(12, np.nan)},
+        {"speed": np.zeros(3)},
+        {"palettes": np.zeros((5, 4, 3))},
+        {"patch_dissimilarity": np.zeros(2)},
+        {"fade_ends_s": np.array([1.0]), "fade_starts_s": np.array([2.0])},
+        {"flash_times_s": np.array([2.0, 1.0])},
     ],
 )
 def test_wrong_shapes_and_values_are_refused(features, change):
