@@ -97,12 +97,10 @@ class VideoFeatures:
     visual_beats_s: np.ndarray = field(default_factory=_none)  # (B,) float64, peaks of saliency (CMT)
     visual_beat_strengths: np.ndarray = field(default_factory=_none)  # (B,) 0-1
     patch_times_s: np.ndarray = field(default_factory=_none)  # (T_p,) float64, later picture of each pair
-    patch_dissimilarity: np.ndarray = field(
-        default_factory=_none
-    )  # (T_p,) 0-2, 1 - mean cosine (VidMusician)
+    patch_dissimilarity: np.ndarray = field(default_factory=_none)  # (T_p,) 0-2, VidMusician's
     patch_source: str = ""  # "pixels" or the CLIP model whose patch tokens were compared; empty: nothing was
     flash_times_s: np.ndarray = field(default_factory=_none)  # (F,) float64, first picture of each flash
-    fade_starts_s: np.ndarray = field(default_factory=_none)  # (Fa,) float64, where it begins to go to black
+    fade_starts_s: np.ndarray = field(default_factory=_none)  # (Fa,) float64, where the picture begins to go
     fade_ends_s: np.ndarray = field(default_factory=_none)  # (Fa,) float64, where the next picture stands
     user_prompts: tuple[Prompt, ...] = ()  # those of the last columns of `semantic_scores`
 
