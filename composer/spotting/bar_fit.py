@@ -2,10 +2,10 @@
 
 Bar lines: the cheapest row of bars, all in the metre of their section unless an odd bar brings the next
 section start or a heavy hit onto a bar line. Tempi: a least-squares fit of the times of the bar lines to the wished
-tempi and to equal tempi of neighbouring bars, under limits of falling price (`composer.spotting.elastic_fit`): the
-range of tempi and `LARGE_CHANGE` before required hits, these before section starts, these before `SMALL_CHANGE`, and
-that before wished hits. So the tempo moves by more than `SMALL_CHANGE` only for what must be met, and what is missed
-all the same is missed by as little as can be.
+tempi and to equal tempi of neighbouring bars, under limits of falling price (`composer.spotting.elastic_fit`):
+`LARGE_CHANGE` before the range of tempi, this before required hits, these before section starts, these before
+`SMALL_CHANGE`, and that before wished hits. So the tempo moves by more than `SMALL_CHANGE` only for what must be met,
+and what is missed all the same is missed by as little as can be.
 """
 
 from __future__ import annotations
@@ -32,7 +32,14 @@ DEVIATION_SCALE = 0.15  # of tempo from the wish
 SPRING_S = 0.004  # of a required hit within its zone
 
 # Prices of one scale beyond a limit; for pins, of `MISS_S`.
-LIMIT_PRICE, REQUIRED_PRICE, SECTION_PRICE, CHANGE_PRICE, WISHED_PRICE = 1e7, 1e5, 3e4, 1e3, 1.5
+STEEP_PRICE, RANGE_PRICE, REQUIRED_PRICE, SECTION_PRICE, CHANGE_PRICE, WISHED_PRICE = (
+    1e8,
+    1e7,
+    1e5,
+    3e4,
+    1e3,
+    1.5,
+)
 MISS_S = 0.01
 WITHIN = 0.998  # of a change of tempo: rounding to whole microseconds stays within the limit
 
@@ -61,14 +68,18 @@ def bar_lines(placed: Sequence[Placed], breaking: bool = False) -> tuple[Metre, 
             light = DOWNBEAT_GAIN if anchor.kind == "required" else DOWNBEAT_GAIN * anchor.weight
             light = BREAKING_GAIN if breaking and anchor.kind == "required" else light
             gains[entry.eighth] = (HEAVY_GAIN if anchor.is_heavy else light) * (0.5 + anchor.weight / 2)
-    firm = {p.eighth for p in placed if p.anchor.is_wall or p.anchor.kind == "required"} if breaking else set()
+    firm = (
+        {p.eighth for p in placed if p.anchor.is_wall or p.anchor.kind == "required"} if breaking else set()
+    )
     bars: list[Metre] = []
     for start, end in pairwise([entry for entry in placed if entry.anchor.is_wall]):
         bars += _cheapest_bars(start.anchor.metre, start.eighth, end.eighth, gains, firm)
     return tuple(bars)
 
 
-def _cheapest_bars(metre: Metre, start: int, end: int, gains: dict[int, float], firm: set[int]) -> list[Metre]:
+def _cheapest_bars(
+    metre: Metre, start: int, end: int, gains: dict[int, float], firm: set[int]
+) -> list[Metre]:
     """Bars from eighth ``start`` to eighth ``end``, which lie whole steps of the metre apart."""
     step = metre.step_eighths
     lengths = [(length // step, odd) for length, odd in bar_costs(metre).items()]
@@ -126,10 +137,10 @@ def fit_tempi(
     wishes = [(bars.tempi(scale), scale * glide_s), (bars.changes(0.0, 1), even)]
     slowest, fastest = tempo_range(wish_bpm)
     limits = [
-        (bars.tempi(scale), scale * 60 / slowest, np.full(count, LIMIT_PRICE)),
-        (bars.tempi(-scale), -scale * 60 / fastest, np.full(count, LIMIT_PRICE)),
+        (bars.tempi(scale), scale * 60 / slowest, np.full(count, RANGE_PRICE)),
+        (bars.tempi(-scale), -scale * 60 / fastest, np.full(count, RANGE_PRICE)),
     ]
-    for most, price in ((LARGE_CHANGE * WITHIN, LIMIT_PRICE), (SMALL_CHANGE * WITHIN, CHANGE_PRICE)):
+    for most, price in ((LARGE_CHANGE * WITHIN, STEEP_PRICE), (SMALL_CHANGE * WITHIN, CHANGE_PRICE)):
         limits += [(bars.changes(most, sign), even, np.full(even.size, price)) for sign in (1, -1)]
     if pins:
         at, time_s = _on_bars(bar_beats, pins), np.array([pin.time_s for pin in pins])

@@ -49,7 +49,7 @@ CHANGE_SCALE, CHANGE_COST = 0.03, 0.5
 STEEP_CHANGE, STEEP_COST = 0.07, 2500.0  # log tempo a bar beyond which a change is all but forbidden
 ODD_BAR_COST, ODD_END_COST = 2.5, 1.5
 NEEDLESS_ODD_BAR_COST = 30.0  # where no hit asks for it
-OFF_PULSE_COST = 30.0
+OFF_PULSE_COST = 60.0
 DOWNBEAT_GAIN = 0.4
 SKIP_REQUIRED, SKIP_SECTION, SKIP_WISHED = 1500.0, 250.0, 4.0
 

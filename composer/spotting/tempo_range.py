@@ -27,20 +27,21 @@ LARGE_CHANGE = 0.10  # never exceeded
 def gliding(wish_bpm: np.ndarray) -> np.ndarray:
     """Wished tempi (K,) of the bars, made to change by at most `SMALL_CHANGE` from bar to bar.
 
-    The mean of the two envelopes that change by at most twice that: the highest below the wishes and the lowest above
-    them (Lipschitz regularisation), on a logarithmic scale.
+    On a logarithmic scale, the mean of the highest wishes below and the lowest above that change by no more (Lipschitz
+    envelopes). At twice the change first, as the mean of both climbs half as fast at a step; then what is left.
     """
     log_bpm = np.log(wish_bpm)
-    climb = 2 * np.log1p(SMALL_CHANGE) * np.arange(log_bpm.size)
-    below = np.minimum(
-        np.minimum.accumulate(log_bpm - climb) + climb,
-        np.minimum.accumulate((log_bpm + climb)[::-1])[::-1] - climb,
-    )
-    above = np.maximum(
-        np.maximum.accumulate(log_bpm + climb) - climb,
-        np.maximum.accumulate((log_bpm - climb)[::-1])[::-1] + climb,
-    )
-    return np.exp((below + above) / 2)
+    for steepest in (2 * np.log1p(SMALL_CHANGE), np.log1p(SMALL_CHANGE)):
+        climb = steepest * np.arange(log_bpm.size)
+        log_bpm = (_below(log_bpm, climb) - _below(-log_bpm, climb)) / 2
+    return np.exp(log_bpm)
+
+
+def _below(values: np.ndarray, climb: np.ndarray) -> np.ndarray:
+    """The highest row of numbers that is nowhere above ``values`` and changes no faster than ``climb``."""
+    rising = np.minimum.accumulate(values - climb) + climb
+    falling = np.minimum.accumulate((values + climb)[::-1])[::-1] - climb
+    return np.minimum(rising, falling)
 
 
 def tempo_range(wish_bpm: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -81,9 +81,12 @@ __all__ = [
 
 MAX_DURATION_S = 24 * 3600.0
 MAX_HITS = 20_000
-MAX_ATTEMPTS, ATTEMPT_ANCHORS = 24, 2400  # paths tried: as many, and fewer where they are long
-PATIENCE = 8  # paths tried since the best
-SURCHARGE, MISSED_STRAIN = 2.0, 10.0  # on a step that strained the music, each time; times this where a hit is missed
+MAX_ATTEMPTS, ATTEMPT_ANCHORS = 40, 2400  # paths tried: as many, and fewer where they are long
+PATIENCE = 12  # paths tried since the best
+SURCHARGE, MISSED_STRAIN = (
+    5.0,
+    4.0,
+)  # on a step that strained the music, each time; times this where a hit is missed
 SECOND_LOOK_S = 0.09  # wished hits this close to a beat of the first fit join the second
 HOPELESS_S = 0.11  # wished hits this far from their beat leave it
 SECTION_ZONE_S = 0.0004

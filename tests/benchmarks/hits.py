@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
@@ -20,9 +20,11 @@ from midi_clock import Clock, nearest_s, read_clock
 
 from composer.midi import midi_bytes
 from composer.music import Score
-from composer.spotting.cues import Hit, Section
+from composer.spotting.cues import Hit, Section, TempoMode
+from composer.spotting.metre import Metre
 from composer.spotting.tempo_range import LARGE_CHANGE, SMALL_CHANGE, tempo_range
 from composer.spotting.tempo_solver import Solution, solve
+from composer.timing import Bar, TempoMap
 
 FRAME_RATES = (24000 / 1001, 24.0, 25.0, 30000 / 1001, 30.0, 50.0, 60000 / 1001)
 METRES = ("4/4",) * 5 + ("3/4", "3/4", "6/8", "5/4", "7/8", "12/8")
@@ -66,14 +68,20 @@ def lines(work: Path) -> list[Line]:
     """The rows of the table. ``work``: not used, nothing is written."""
     del work
     found = []
-    for name, films in (("gap 2 s", sparse_films(SETS)), ("gap down to 0.4 s", dense_films(SETS // 2))):
-        tally = measured(films)
+    kinds: list[tuple[str, Iterator[Film], TempoMode, float]] = [
+        ("gap 2 s", sparse_films(SETS), "smooth", 0.02),
+        ("gap down to 0.4 s", dense_films(SETS // 2), "smooth", 1.0),
+        ("gap down to 0.4 s, all can be met", planted_films(SETS // 5), "smooth", 0.15),
+        ("gap 2 s, stepped", sparse_films(SETS // 5), "stepped", 1.0),
+        ("gap 2 s, constant", sparse_films(SETS // 5), "constant", 1.0),
+    ]
+    for name, films, mode, most in kinds:
+        tally = measured(films, mode)
         print("\n".join(f"  {name}: {row}" for row in told(tally)), flush=True)
         share = tally.refused / tally.films
-        counts = f"{tally.refused} of {tally.films} sets refused ({share:.1%}), {len(tally.wrong)} wrong"
-        found.append(Line(f"hit sets, {name}: none wrong", counts, not tally.wrong))
-        if name == "gap 2 s":
-            found.append(Line("hit sets, gap 2 s: under 2 % refused", counts, share < 0.02))
+        limit = f", under {most:.0%} refused" if most < 1 else ""
+        counts = f"{len(tally.wrong)} wrong, {tally.refused} of {tally.films} sets refused ({share:.1%})"
+        found.append(Line(f"hit sets, {name}: 0 wrong{limit}", counts, not tally.wrong and share < most))
     return [*found, feature_film(), local_edits()]
 
 
@@ -96,6 +104,34 @@ def dense_films(count: int) -> Iterator[Film]:
         gaps_s = least_s + rng.exponential(0.5, int(rng.integers(1, 24)))
         duration_s = float(gaps_s.sum() + rng.uniform(10, 60))
         yield _film(rng, duration_s, rng.uniform(0, duration_s - gaps_s.sum()) + np.cumsum([0.0, *gaps_s]))
+
+
+def planted_films(count: int) -> Iterator[Film]:
+    """Hits 0.4 s and more apart on the beats and eighths of a tempo map that keeps all limits: none need be refused."""
+    for seed in range(count):
+        rng = np.random.default_rng((7, seed))
+        metre = Metre.parse(str(rng.choice(METRES)))
+        wish, beat = float(rng.uniform(*WISHED_BPM)), 1.0
+        bars = []
+        for _ in range(int(rng.integers(5, 16))):
+            beat = float(np.clip(beat * rng.uniform(0.97, 1.03), 0.85, 1.2))
+            bars.append(Bar.at_bpm(wish * beat, metre.numerator, metre.denominator))
+        made = TempoMap(tuple(bars))
+        times_s: list[float] = []
+        for eighth in range(1, int(2 * made.end_beats)):
+            time_s = made.seconds(eighth / 2)
+            on_pulse = eighth % metre.bar_eighths % metre.pulse_eighths == 0
+            if time_s - (times_s[-1] if times_s else 0.0) >= 0.4 and rng.random() < (
+                0.5 if on_pulse else 0.1
+            ):
+                times_s.append(time_s)
+        times_s = sorted(rng.choice(times_s, min(len(times_s), 24), replace=False).tolist())
+        section = _section(0.0, made.end_s, "A", round(wish, 1), str(metre))
+        hits = [
+            Hit(time_s, f"h{i}", float(rng.uniform(0.2, 1)), required=True)
+            for i, time_s in enumerate(times_s)
+        ]
+        yield Film(made.end_s, float(rng.choice(FRAME_RATES)), (section,), tuple(hits))
 
 
 def _film(rng: np.random.Generator, duration_s: float, times_s: np.ndarray) -> Film:
@@ -123,12 +159,12 @@ def _section(start_s: float, end_s: float, label: str, tempo_bpm: float, metre: 
     return Section(start_s, end_s, label, 0.0, 0.0, "C", tempo_bpm, 0.5, 0.5, "chamber", metre=metre)
 
 
-def measured(films: Iterator[Film] | Sequence[Film]) -> Tally:
+def measured(films: Iterator[Film], mode: TempoMode = "smooth") -> Tally:
     """Solve and judge every film."""
     tally = Tally()
     for number, film in enumerate(films):
         begin = time.process_time()
-        solution = solve(film.duration_s, film.frame_rate, film.sections, film.hits)
+        solution = solve(film.duration_s, film.frame_rate, film.sections, film.hits, mode)
         tally.took_s.append(time.process_time() - begin)
         clock = clock_of(film, solution)
         tally.wrong += [f"set {number}: {fault}" for fault in faults(film, solution, clock)]
@@ -298,7 +334,7 @@ def local_edits(films: int = 50) -> Line:
         "a moved hit leaves most other sections' bars as they were",
         f"{kept} of {others} keep every metre ({kept / others:.0%}); "
         f"of those not beside it {far_kept} of {far_others} ({far_kept / far_others:.0%})",
-        kept / others >= 0.8,
+        kept / others >= 0.9,
     )
 
 

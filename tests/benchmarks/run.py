@@ -23,8 +23,8 @@ from composer.video.animatic import draw_animatic
 
 FILM_S = 8.0
 # Lines with a module of their own, which has a function lines(work).
-MODULES = ("decoding", "picture", "film_time", "spotting", "analysis_cost")
-NEEDS_DATA = ("videos", "midi", "soundfonts", "speed", "picture", "analysis_cost")
+MODULES = ("decoding", "picture", "film_time", "spotting", "analysis_cost", "hits", "cuts")
+NEEDS_DATA = ("videos", "midi", "soundfonts", "speed", "picture", "analysis_cost", "cuts")
 
 
 def main() -> int:
