@@ -59,8 +59,7 @@ class Bustle:
             last = bisect.bisect_left(self.strokes, note.end_beats - _EPS)
             edges = [note.onset_beats, *self.strokes[first:last], note.end_beats]
             divided += [
-                replace(note, onset_beats=start, duration_beats=end - start)
-                for start, end in pairwise(edges)
+                replace(note, onset_beats=start, duration_beats=end - start) for start, end in pairwise(edges)
             ]
         return tuple(sorted(divided, key=lambda note: (note.onset_beats, note.pitch)))
 

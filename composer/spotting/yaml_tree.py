@@ -18,6 +18,7 @@ from typing import NoReturn, TypeVar
 import yaml
 
 from composer.errors import BadInput
+from composer.hostile import read_utf8
 
 MAX_BYTES = 16 * 2**20
 MAX_DEPTH = 8
@@ -55,18 +56,7 @@ def read_tree(
 ) -> Node:
     """The file as a tree. Raises BadInput where it cannot be read or is not the plain YAML of a cue sheet, or of
     ``what`` else it is to be; ``if_empty`` is the remedy for a file with nothing in it."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise BadInput(f"{path}: cannot be read ({error.strerror}); check the name") from error
-    if len(data) > MAX_BYTES:
-        raise BadInput(f"{path}: larger than {MAX_BYTES // 2**20} MiB, which no {what} is; check the name")
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise BadInput(f"{path}:{line}: not UTF-8 text; save the {what} as UTF-8") from error
+    text = read_utf8(path, MAX_BYTES, what)
     try:
         events = _checked(path, text, what, if_empty)
         next(events)  # the first value's own event comes next

@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
-from composer.arrays import read_arrays
 from composer.errors import BadInput
+from composer.hostile import read_arrays
 from composer.timing import TempoMap
 from composer.video.features import VideoFeatures
 from composer.video.prompts import PROMPTS

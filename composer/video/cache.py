@@ -9,6 +9,7 @@ cache, and an entry that cannot be read is as good as none: nothing here ever fa
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import json
 import os
@@ -16,7 +17,6 @@ import sys
 import time
 from pathlib import Path
 
-from composer import __version__
 from composer.errors import BadInput
 from composer.video.features import FORMAT, VideoFeatures
 
@@ -41,8 +41,17 @@ def cache_folder() -> Path:
 
 def entry_name(sha256: str, looked_with: dict[str, object]) -> str:
     """File name of the features of a film with this digest. ``looked_with``: all else that they depend on."""
-    told = json.dumps([__version__, FORMAT, sha256, looked_with], sort_keys=True, default=str)
+    told = json.dumps([_code_sha256(), FORMAT, sha256, looked_with], sort_keys=True, default=str)
     return hashlib.sha256(told.encode()).hexdigest() + SUFFIX
+
+
+@functools.cache
+def _code_sha256() -> str:
+    """Digest of the modules that look, so that none of them finds what an older one saw."""
+    digest = hashlib.sha256()
+    for module in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(module.read_bytes())
+    return digest.hexdigest()
 
 
 def find(name: str) -> VideoFeatures | None:

@@ -9,14 +9,13 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-import zipfile
-import zlib
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 import numpy as np
 
 from composer.errors import BadInput
+from composer.hostile import read_arrays
 from composer.video.prompts import Prompt
 
 HISTOGRAM_BINS = 64  # h of the RGB-uv histogram (V-MusProd, HistoGAN)
@@ -34,22 +33,6 @@ AESTHETICS = (  # columns of `VideoFeatures.aesthetics`; `composer.video.aesthet
 )
 FORMAT = "framescore features 2"  # first thing checked in a file
 MAX_FILE_BYTES = 1 << 30  # of the unpacked arrays
-
-_DAMAGE = (
-    AttributeError,
-    EOFError,
-    KeyError,
-    MemoryError,
-    NotImplementedError,
-    OSError,
-    OverflowError,
-    RuntimeError,
-    SyntaxError,
-    TypeError,
-    ValueError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
 
 
 def _none() -> np.ndarray:
@@ -157,22 +140,17 @@ class VideoFeatures:
     def load(cls, path: Path) -> VideoFeatures:
         """Read what `save` wrote. Raises `BadInput` where the file is missing, damaged or something else."""
         remedy = "make it again with: framescore analyze VIDEO -o FEATURES"
+        arrays = read_arrays(path, ("header", *_ARRAYS), MAX_FILE_BYTES, remedy)
         try:
-            with zipfile.ZipFile(path) as archive:
-                if sum(entry.file_size for entry in archive.infolist()) > MAX_FILE_BYTES:
-                    raise BadInput(f"{path}: unpacks to more than {MAX_FILE_BYTES} bytes; {remedy}")
-            with np.load(path, allow_pickle=False) as stored:
-                facts = json.loads(str(stored["header"]))
-                if facts.pop("format") != FORMAT:
-                    raise BadInput(f"{path}: features of another version; {remedy}")
-                facts["warnings"] = tuple(facts["warnings"])
-                facts["user_prompts"] = tuple(
-                    Prompt(**{**prompt, "tags": tuple(prompt["tags"])}) for prompt in facts["user_prompts"]
-                )
-                return cls(**facts, **{name: stored[name] for name in _ARRAYS})
-        except FileNotFoundError as error:
-            raise BadInput(f"{path}: no such file; {remedy}") from error
-        except _DAMAGE as error:
+            facts = json.loads(str(arrays.pop("header")))
+            if facts.pop("format") != FORMAT:
+                raise BadInput(f"{path}: features of another version; {remedy}")
+            facts["warnings"] = tuple(facts["warnings"])
+            facts["user_prompts"] = tuple(
+                Prompt(**{**prompt, "tags": tuple(prompt["tags"])}) for prompt in facts["user_prompts"]
+            )
+            return cls(**{**facts, **arrays})
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             reason = f"{type(error).__name__}: {' '.join(str(error).split())[:120]}"
             raise BadInput(f"{path}: not a features file ({reason}); {remedy}") from error
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from composer.errors import BadInput
+from composer.hostile import read_utf8
 from composer.spotting.yaml_tree import Node, items, mapping, number, read_tree, text
 from composer.video.prompts import AESTHETIC_CATEGORIES, BANK, CATEGORIES, Prompt
 
@@ -65,20 +66,7 @@ def _yaml_entries(path: Path) -> list[Node]:
 
 def _csv_entries(path: Path) -> Iterator[Node]:
     """Rows as the nodes that the same file in YAML would give."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_CSV_BYTES + 1)
-    except OSError as error:
-        raise BadInput(f"{path}: cannot be read ({error.strerror}); check the name") from error
-    if len(data) > MAX_CSV_BYTES:
-        raise BadInput(
-            f"{path}: larger than {MAX_CSV_BYTES >> 20} MiB, which no list of prompts is; check the name"
-        )
-    try:
-        content = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise BadInput(f"{path}:{line}: not UTF-8 text; save it as UTF-8") from error
+    content = read_utf8(path, MAX_CSV_BYTES, "list of prompts")
     rows = csv.reader(io.StringIO(content, newline=""), strict=True)
     try:
         header = [name.strip().lower() for name in next(rows, [])]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 from composer.errors import BadInput
+from composer.hostile import read_bytes
 from composer.spotting.cues import Hit
 
 MAX_BYTES = 16 * 2**20
@@ -30,13 +31,7 @@ def read_text(path: Path) -> str:
 
     Raises BadInput where it is not text.
     """
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise BadInput(f"{path}: cannot be read ({error.strerror}); check the name") from error
-    if len(data) > MAX_BYTES:
-        raise BadInput(f"{path}: larger than {MAX_BYTES // 2**20} MiB, which no list of markers is")
+    data = read_bytes(path, MAX_BYTES, "list of markers")
     encoding = next((name for mark, name in _MARKS if data.startswith(mark)), "utf-8")
     try:
         text = data.decode(encoding)

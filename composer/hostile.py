@@ -1,4 +1,5 @@
-"""Arrays in npz files, read as what they are to us: hostile until checked."""
+"""Files of the user, read as what they are to us: hostile until checked. Bytes are capped, text is text, arrays hold no
+code."""
 
 from __future__ import annotations
 
@@ -27,6 +28,29 @@ DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
 )
+
+
+def read_bytes(path: Path, max_bytes: int, what: str) -> bytes:
+    """All bytes of a file. Raises BadInput where it cannot be read or is larger than any ``what`` is."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(max_bytes + 1)
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be read ({error.strerror}); check the name") from error
+    if len(data) > max_bytes:
+        raise BadInput(f"{path}: larger than {max_bytes / 2**20:g} MiB, which no {what} is; check the name")
+    return data
+
+
+def read_utf8(path: Path, max_bytes: int, what: str) -> str:
+    """The text of a file, without its byte order mark. Raises BadInput as `read_bytes` does, and with its line where
+    something is not UTF-8."""
+    data = read_bytes(path, max_bytes, what)
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise BadInput(f"{path}:{line}: not UTF-8 text; save the {what} as UTF-8") from error
 
 
 def read_arrays(path: Path, names: Sequence[str], max_bytes: int, remedy: str) -> dict[str, np.ndarray]:
