@@ -29,7 +29,7 @@ from composer.spotting.cues import CueSheet
 from composer.stretches import Stretch, in_waves, stretches_of, whole
 from composer.themes import NEW, only, recall_chords, recalled_bars
 from composer.tokens import grid
-from composer.tokens.frame import MAX_NOTES_A_BAR, REGISTER_STEP
+from composer.tokens.frame import MAX_MELODY_NOTES, MAX_NOTES_A_BAR, REGISTER_STEP
 from composer.tokens.notes import NotePlan
 from composer.tokens.picture import Picture, PictureTrack, picture_of
 from composer.tokens.vocabulary import CHORD_NONE, CHORDS, chord_id, transpose_chord
@@ -184,7 +184,7 @@ def bounds_of(
         return replace(bounds, melody_notes=melody == known.plan.melody_notes[source], chord=only(recall))
     melody_notes = melody <= max(1.0, MELODY_NOTES_A_SECOND * bar_s)
     if form.sections[bar].density_curve:
-        tune = float(np.interp(form.density[bar], (0, 1), TUNE_A_SECOND)) * bar_s
+        tune = min(float(np.interp(form.density[bar], (0, 1), TUNE_A_SECOND)) * bar_s, MAX_MELODY_NOTES)
         melody_notes &= np.abs(melody - tune) <= max(1.0, FREEDOM_TUNE * tune)
     if not is_first and not before.plan.melody_notes[-LONGEST_MELODY_REST_BARS:].any():
         melody_notes &= melody > 0

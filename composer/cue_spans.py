@@ -6,15 +6,17 @@ beat's reach of a grid line starts on it, so that a note on the line belongs to 
 
 from __future__ import annotations
 
+import bisect
 from dataclasses import dataclass
 
 from composer.errors import BadInput
 from composer.palettes import PALETTES, Palette
-from composer.spotting.cues import CueSheet, Hit, Section
+from composer.spotting.cues import CueSheet, Gesture, Hit, Section
 
 GRID_BEATS = 0.25
 GRID_REACH_BEATS = 0.12
 HEAVY = 0.7  # weight from which a hit is underlined
+SAME_MOMENT_S = 1e-3  # a hit so little before a section belongs to it
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +31,12 @@ class CueSpan:
 
 @dataclass(frozen=True, slots=True)
 class HitBeat:
-    """A hit in beats: on the grid where the tempo map brought it there, else exactly where it is."""
+    """A hit in beats, on the grid where the tempo map brought it there, else exactly where it is, and what the music
+    does there ("auto" no more)."""
 
     beat: float
     hit: Hit
-
-    @property
-    def is_heavy(self) -> bool:
-        """Whether the music underlines it."""
-        return self.hit.required or self.hit.weight >= HEAVY
+    gesture: Gesture
 
 
 def cue_spans(cues: CueSheet) -> tuple[CueSpan, ...]:
@@ -74,9 +73,26 @@ def cue_spans(cues: CueSheet) -> tuple[CueSpan, ...]:
 
 def hit_beats(cues: CueSheet) -> tuple[HitBeat, ...]:
     """The hits in order of time, those at or past the end left out."""
-    ordered = sorted(cues.hits, key=lambda hit: (hit.time_s, hit.label))
-    placed = (HitBeat(_on_grid(max(cues.tempo_map.beats(hit.time_s), 0.0)), hit) for hit in ordered)
-    return tuple(hit for hit in placed if hit.beat < cues.tempo_map.end_beats)
+    starts_s = [section.start_s for section in cues.sections]
+    placed = []
+    for hit in sorted(cues.hits, key=lambda hit: (hit.time_s, hit.label)):
+        beat = _on_grid(max(cues.tempo_map.beats(hit.time_s), 0.0))
+        section = cues.sections[max(bisect.bisect_right(starts_s, hit.time_s + SAME_MOMENT_S) - 1, 0)]
+        if beat < cues.tempo_map.end_beats:
+            placed.append(HitBeat(beat, hit, gesture_of(hit, section)))
+    return tuple(placed)
+
+
+def gesture_of(hit: Hit, section: Section) -> Gesture:
+    """What the music does at a hit of a section: nothing in silence, and by weight and mood where the sheet leaves it
+    open (`composer.gestures`)."""
+    if section.silent:
+        return "none"
+    if hit.gesture != "auto":
+        return hit.gesture
+    if hit.required:
+        return "stinger" if section.arousal_at(hit.time_s) >= 0 else "swell"
+    return "accent" if hit.weight >= HEAVY else "none"
 
 
 def _on_grid(beat: float) -> float:

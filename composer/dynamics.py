@@ -1,8 +1,8 @@
 """How loud when: the sections' dynamics as a curve, as velocities and as CC11.
 
-Convention: levels 0..1 (0 = ppp, 1 = fff); velocities and controllers 1-127. The curve stays on a section's
-level and glides (half a cosine) into the next one's over the last beats before it, so that changes are
-crescendi, not steps.
+Convention: levels 0..1 (0 = ppp, 1 = fff); velocities and controllers 1-127. The curve follows a section's
+dynamics and glides (half a cosine) into the next one's over the last bars before it, so that changes are
+crescendi, not steps; into a hit that asks for it, it swells.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ class DynamicsCurve:
         for index, span in enumerate(spans):
             later = spans[index + 1] if index + 1 < len(spans) else None
             inside = beats >= span.start_beats - 1e-9
+            inside &= (beats < span.end_beats - 1e-9) | (later is None)
             levels[inside] = [span.section.dynamics_at(tempo_map.seconds(beat)) for beat in beats[inside]]
             first, last = np.interp((span.start_beats, span.end_beats), starts, np.arange(len(starts)))
             phrase = (last - first) / max(1, (last - first + 1e-6) // PHRASE_BARS)

@@ -12,12 +12,13 @@ saliency (Di et al., 2021). Beats are quarter notes on the tempo map.
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from composer.cue_spans import CueSpan, HitBeat
 from composer.music import Note
-from composer.spotting.cues import CueSheet, Gesture, Hit
+from composer.spotting.cues import CueSheet
 from composer.timing import TempoMap
 
 ACCENT, VISUAL_ACCENT = 14, 8  # velocity units, for strength 1
@@ -25,6 +26,7 @@ NEAR_BEATS = 0.06  # a note this near to a moment belongs to it
 REST_PULSES = 2
 SHORT_PULSES = 0.5  # of a chord before a stop
 PER_BEAT = 48
+_EPS = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,30 +49,31 @@ class Gestures:
 
     @classmethod
     def of(cls, spans: Sequence[CueSpan], hits: Sequence[HitBeat], cues: CueSheet) -> Gestures:
-        """The gestures of a film."""
+        """The gestures of a film. In the bar in which music ends nothing stops it: its last chord sounds on."""
+        tempo_map = cues.tempo_map
         accents: dict[int, int] = {}
         struck, swells, stops = [], [], []
         for accent in cues.accents:
-            _add_accent(accents, cues.tempo_map.beats(accent.time_s), round(VISUAL_ACCENT * accent.strength))
-        for index, placed in enumerate(hits):
-            span = next(span for span in reversed(spans) if span.start_beats <= placed.beat + 1e-6)
-            if span.section.silent:
-                continue
-            gesture = gesture_of(placed.hit, span)
-            if gesture == "none":
-                continue
-            _add_accent(accents, placed.beat, ACCENT)
-            pulse = cues.tempo_map.bars[cues.tempo_map.bar_at(placed.beat + 1e-6)].pulse_beats
-            if gesture in ("stinger", "stop"):
-                struck.append(placed.beat)
-            if gesture == "swell":
-                swells.append(
-                    Interval(max(_bar_before(cues.tempo_map, placed.beat), span.start_beats), placed.beat)
-                )
-            if gesture == "stop":
-                later = hits[index + 1].beat if index + 1 < len(hits) else span.end_beats
-                end = min(placed.beat + REST_PULSES * pulse, later, span.end_beats)
-                stops.append(Interval(placed.beat, end))
+            _add_accent(accents, tempo_map.beats(accent.time_s), round(VISUAL_ACCENT * accent.strength))
+        played = [hit for hit in hits if hit.gesture != "none"]
+        beats = [hit.beat for hit in played]
+        starts = [span.start_beats for span in spans]
+        for hit in played:
+            index = max(bisect.bisect_right(starts, hit.beat + _EPS) - 1, 0)
+            span = spans[index]
+            _add_accent(accents, hit.beat, ACCENT)
+            if hit.gesture in ("stinger", "stop"):
+                struck.append(hit.beat)
+            if hit.gesture == "swell":
+                swells.append(Interval(_swell_start(spans, index, hit.beat, tempo_map), hit.beat))
+            if hit.gesture == "stop":
+                pulse = tempo_map.bars[tempo_map.bar_at(hit.beat + _EPS)].pulse_beats
+                later = bisect.bisect_right(beats, hit.beat + SHORT_PULSES * pulse)
+                limits = [hit.beat + REST_PULSES * pulse, span.end_beats, *beats[later : later + 1]]
+                if index + 1 == len(spans) or spans[index + 1].section.silent:
+                    limits.append(float(tempo_map.bar_starts_beats[tempo_map.bar_at(span.end_beats - _EPS)]))
+                if min(limits) > hit.beat + NEAR_BEATS:
+                    stops.append(Interval(hit.beat, min(limits)))
         return cls(accents, tuple(struck), tuple(swells), tuple(stops))
 
     def accent_at(self, beat: float) -> int:
@@ -78,39 +81,29 @@ class Gestures:
         return self.accents.get(round(beat * PER_BEAT), 0)
 
     def with_stops(self, notes: Sequence[Note], tempo_map: TempoMap) -> tuple[Note, ...]:
-        """``notes`` (in order of onset) cut short at the stops, and none where the music rests."""
-        kept = list(notes)
-        for stop in self.stops:
-            pulse = tempo_map.bars[tempo_map.bar_at(stop.start_beats + 1e-6)].pulse_beats
-            quiet = stop.start_beats + SHORT_PULSES * pulse
-            kept = [
-                replace(note, duration_beats=min(note.duration_beats, _until(note, stop, quiet)))
-                for note in kept
-                if not stop.start_beats + NEAR_BEATS < note.onset_beats < stop.end_beats - NEAR_BEATS
-            ]
+        """``notes`` cut short at the stops, and none where the music rests."""
+        starts = [stop.start_beats for stop in self.stops]
+        kept = []
+        for note in notes:
+            following = bisect.bisect_left(starts, note.onset_beats - NEAR_BEATS)
+            rests = self.stops[following - 1].end_beats if following else 0.0
+            if note.onset_beats < rests - NEAR_BEATS:
+                continue
+            if following < len(starts) and note.end_beats > starts[following]:
+                stop = starts[following]
+                pulse = tempo_map.bars[tempo_map.bar_at(stop + _EPS)].pulse_beats
+                struck = note.onset_beats >= stop - NEAR_BEATS
+                end = stop + SHORT_PULSES * pulse if struck else stop
+                note = replace(note, duration_beats=min(note.end_beats, end) - note.onset_beats)
+            kept.append(note)
         return tuple(kept)
 
 
-def gesture_of(hit: Hit, span: CueSpan) -> Gesture:
-    """What the music does at a hit of a section."""
-    if hit.gesture != "auto":
-        return hit.gesture
-    if hit.required:
-        return "stinger" if span.section.arousal_at(hit.time_s) >= 0 else "swell"
-    return "accent" if HitBeat(0.0, hit).is_heavy else "none"
-
-
-def _until(note: Note, stop: Interval, quiet_beats: float) -> float:
-    """How long a note may last that begins before a stop ends."""
-    if note.onset_beats >= stop.end_beats - NEAR_BEATS or note.end_beats <= stop.start_beats:
-        return note.duration_beats
-    struck = note.onset_beats >= stop.start_beats - NEAR_BEATS
-    return (quiet_beats if struck else stop.start_beats) - note.onset_beats
-
-
-def _bar_before(tempo_map: TempoMap, beat: float) -> float:
-    """A bar's length before ``beat``."""
-    return beat - tempo_map.bars[tempo_map.bar_at(beat - 1e-6)].length_beats
+def _swell_start(spans: Sequence[CueSpan], index: int, beat: float, tempo_map: TempoMap) -> float:
+    """A bar's length before ``beat``, within its section; within the one before, where the beat opens its own."""
+    before = spans[index - 1] if index and beat <= spans[index].start_beats + _EPS else spans[index]
+    first = spans[index].start_beats if before.section.silent else before.start_beats
+    return max(beat - tempo_map.bars[tempo_map.bar_at(beat - _EPS)].length_beats, first)
 
 
 def _add_accent(accents: dict[int, int], beat: float, units: int) -> None:

@@ -50,7 +50,7 @@ def orchestrate(lead: LeadSheet, accompaniment: tuple[Note, ...], cues: CueSheet
     return Score(
         title=cues.title,
         tempo_map=cues.tempo_map,
-        tracks=_tracks(parts, curve),
+        tracks=_tracks(parts, curve, spans),
         chords=_clipped(lead.harmony.chords, cues.tempo_map.end_beats),
         keys=_keys(spans),
         markers=_markers(spans, cues),
@@ -77,10 +77,14 @@ def _loud(part: Part, curve: DynamicsCurve, gestures: Gestures) -> Part:
     return replace(part, notes=tuple(notes))
 
 
-def _tracks(parts: Sequence[Part], curve: DynamicsCurve) -> tuple[Track, ...]:
-    """Parts of one instrument and role joined into tracks, in order of `ROLES`; no more than the channels
-    hold.
+def _tracks(parts: Sequence[Part], curve: DynamicsCurve, spans: Sequence[CueSpan]) -> tuple[Track, ...]:
+    """Parts of one instrument and role joined into tracks, in order of `ROLES`; no more than the channels hold.
+
+    A track is named after its role too where a palette of the film gives its instrument several, heard or not: a name
+    stays when a section grows louder.
     """
+    layers = [layer for span in spans if not span.section.silent for layer in span.palette.layers]
+    named = [name for name, _ in {(layer.instrument_name, layer.role) for layer in layers}]
     notes: dict[tuple[str, str], list[Note]] = {}
     kit = _kit(parts)
     for part in parts:
@@ -100,14 +104,14 @@ def _tracks(parts: Sequence[Part], curve: DynamicsCurve) -> tuple[Track, ...]:
         if least[1] == "melody":  # what plays the tune already needs no other octave of it
             added = _undoubled(added, notes[target])
         notes[target] += added
-    names = [name for name, _ in notes]
+    several = {name for name, _ in notes if max(named.count(name), [n for n, _ in notes].count(name)) > 1}
     tracks = []
     for name, role in sorted(notes, key=lambda place: ROLES.index(place[1])):
         instrument = INSTRUMENTS[name]
         played = playable(notes[name, role], instrument.polyphony, keep_low=role == "bass")
         tracks.append(
             Track(
-                name=name if names.count(name) == 1 else f"{name} ({_ROLE_LABELS.get(role, role)})",
+                name=f"{name} ({_ROLE_LABELS.get(role, role)})" if name in several else name,
                 role=role,
                 program=instrument.program,
                 notes=played,

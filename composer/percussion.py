@@ -69,9 +69,9 @@ class PercussionContext:
         before = self.previous.section.dynamics if self.previous and not self.previous.section.silent else 0.0
         return self.span.section.dynamics >= before + 0.1 and self.span.section.dynamics >= 0.4
 
-    def heavy_hits(self) -> tuple[float, ...]:
-        """Beats of the section's heavy hits."""
-        inside = (hit.beat for hit in self.hits if hit.is_heavy)
+    def played_hits(self) -> tuple[float, ...]:
+        """Beats of the section's hits that the music answers."""
+        inside = (hit.beat for hit in self.hits if hit.gesture != "none")
         return tuple(beat for beat in inside if self.span.start_beats <= beat < self.end_beats)
 
 
@@ -148,7 +148,7 @@ def _orchestral(context: PercussionContext) -> list[_Stroke]:
         strokes.append(_Stroke(context.span.start_beats, KICK, 92, 1.0))
         if context.span.section.dynamics >= 0.6:
             strokes.append(_Stroke(context.span.start_beats, CYMBALS, 88, 2.0))
-    for beat in context.heavy_hits():
+    for beat in context.played_hits():
         strokes.append(_Stroke(beat, KICK, 96, 1.0))
         if context.span.section.dynamics >= 0.5:
             strokes.append(_Stroke(beat, CYMBALS, 84, 2.0))
@@ -180,7 +180,7 @@ def _timpani(context: PercussionContext) -> list[_Stroke]:
     wanted: list[tuple[float, int, float]] = []  # beat, velocity, duration
     if context.arrives:
         wanted.append((context.span.start_beats, 92, 2.0))
-    wanted += [(beat, 96, 1.0) for beat in context.heavy_hits()]
+    wanted += [(beat, 96, 1.0) for beat in context.played_hits()]
     for number, start, pulse in _bars(context):
         if context.arousal >= 0.3 or (context.span.section.dynamics >= 0.6 and number % 2 == 0):
             wanted.append((start, 74, 1.0))
@@ -290,7 +290,7 @@ def _acoustic(context: PercussionContext) -> list[_Stroke]:
 
 def _crashes(context: PercussionContext) -> list[_Stroke]:
     """A crash where a section arrives and on its heavy hits."""
-    strokes = [_Stroke(beat, CRASH, 80, 1.0) for beat in context.heavy_hits()]
+    strokes = [_Stroke(beat, CRASH, 80, 1.0) for beat in context.played_hits()]
     if context.arrives or context.arousal >= 0.5:
         strokes.append(_Stroke(context.span.start_beats, CRASH, 76, 1.0))
     return strokes
@@ -340,7 +340,7 @@ def _hand(context: PercussionContext) -> list[_Stroke]:
 
 
 def _heartbeat(context: PercussionContext) -> list[_Stroke]:
-    strokes = [_Stroke(beat, KICK, 90, 1.0) for beat in context.heavy_hits()]
+    strokes = [_Stroke(beat, KICK, 90, 1.0) for beat in context.played_hits()]
     for number, start, pulse in _bars(context):
         if number % 2 == 0 or context.density_at(start) >= 0.5:
             strokes.append(_Stroke(start, KICK, 66))

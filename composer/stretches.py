@@ -56,10 +56,10 @@ def stretches_of(form: Form, by_section: bool) -> list[Stretch]:
         sections = list(group)
         bars = range(start, start + len(sections))
         start = bars.stop
-        if sections[0].silent:
-            continue
         label = sections[0].label
         heard[label] = heard.get(label, 0) + 1
+        if sections[0].silent:
+            continue
         key = (zlib.crc32(label.encode()), heard[label])
         beats = range(first_beats[bars.start], first_beats[bars.stop])
         frame = form.frame.between(bars, goes_on=bars.stop - 1 not in form.last_bars)

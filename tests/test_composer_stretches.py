@@ -26,7 +26,9 @@ def film(*changes):
     """Sections of four bars of 2 s each."""
     sections = tuple(
         make_section(
-            2.0 * BARS * i, 2.0 * BARS * (i + 1), "chamber", tempo_bpm=120.0, **{"label": f"S{i}", **change}
+            2.0 * BARS * i,
+            2.0 * BARS * (i + 1),
+            **{"label": f"S{i}", "style": "chamber", "tempo_bpm": 120.0, **change},
         )
         for i, change in enumerate(changes)
     )
@@ -103,6 +105,22 @@ def test_a_section_put_in_or_left_out_leaves_the_others(checkpoints):  # noqa: F
 
     for was, now in ((0, 0), (2, 1), (3, 2)):
         assert from_its_start(one, four, was) == from_its_start(other, three, now)
+
+
+def test_silencing_a_section_leaves_another_of_its_name(checkpoints):  # noqa: F811
+    before = film({"label": "A"}, {"label": "B"}, {"label": "A"})
+    sections = (replace(before.sections[0], silent=True), *before.sections[1:])
+    after = replace(before, sections=sections)
+    one, other = composed(before, checkpoints), composed(after, checkpoints)
+    for index in (1, 2):
+        assert notes_of(one, before, index) == notes_of(other, after, index)
+
+
+def test_louder_music_keeps_the_names_of_its_tracks(checkpoints):  # noqa: F811
+    soft = film({"style": "full-orchestra", "dynamics": 0.5}, {"style": "full-orchestra", "dynamics": 0.5})
+    loud = replace(soft, sections=(soft.sections[0], replace(soft.sections[1], dynamics=0.95)))
+    names = [{track.name for track in composed(cues, checkpoints).tracks} for cues in (soft, loud)]
+    assert names[0] <= names[1]
 
 
 def test_stretches_know_what_follows():
