@@ -20,7 +20,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import count
 from pathlib import Path
 
 import av
@@ -212,15 +211,11 @@ def labels_from(start: str, base: int, frames: np.ndarray) -> list[str]:
     """The labels of ``frames`` (ascending), counted one by one from ``start`` on as SMPTE ST 12-1 says."""
     drops = base // 15 if ";" in start else 0
     hours, minutes, seconds, frame = (int(part) for part in re.split("[:;]", start))
-    wanted, found = iter(frames.tolist()), []
-    target = next(wanted, None)
-    for number in count():
-        if target is None:
-            return found
-        if number == target:
+    wanted, found = set(frames.tolist()), []
+    for number in range(max(wanted, default=-1) + 1):
+        if number in wanted:
             separator = ";" if drops else ":"
             found.append(f"{hours:02d}:{minutes:02d}:{seconds:02d}{separator}{frame:02d}")
-            target = next(wanted, None)
         frame += 1
         if frame == base:
             frame, seconds = 0, seconds + 1

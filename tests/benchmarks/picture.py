@@ -2,7 +2,7 @@
 chords change and notes begin and are louder at hits and visual beats.
 
 Density is notes a second of all pitched tracks, read from the MIDI file; motion the mean RGB difference of V-MusProd
-in the bar, cuts left out. A clip counts where its motion varies: bars enough, and a spread worth the name. The bar in
+in the bar, cuts left out. A clip counts where its motion varies, once for every seed, as it was written. The bar in
 which the music ends is left out: whatever is seen there, it is one held chord.
 """
 
@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from harness import SHARED_DATA, Line
+from clips import varies, watched
+from harness import Line
 
 from composer.cue_spans import HEAVY
 from composer.midi import read_midi, write_midi
@@ -22,12 +23,8 @@ from composer.spotting.affect import rgb_difference_at
 from composer.spotting.cues import CueSheet
 from composer.spotting.spot import spot
 from composer.timing import TempoMap
-from composer.video.analyze import analyze
 from composer.video.features import VideoFeatures
 
-FEWEST_BARS = 4
-LEAST_SPREAD = 0.3  # standard deviation of bar motion, as a share of its mean
-LEAST_MOTION = 0.5  # of 255; below it nothing moves
 NEEDED_R = 0.6
 SEEDS = (0, 1, 2)
 SHUFFLES = 200
@@ -36,28 +33,15 @@ REACH_S = 0.1
 
 @dataclass(frozen=True)
 class Clip:
-    """Motion and density of every bar of a clip but the last, (bars,) each; density is a mean over `SEEDS`."""
+    """Motion (bars,) of every bar of a clip but the last, and density (seeds, bars) there with each of `SEEDS`."""
 
     name: str
     motion: np.ndarray
     density: np.ndarray
 
-    @property
-    def varies(self) -> bool:
-        """Whether its motion varies."""
-        if len(self.motion) < FEWEST_BARS:
-            return False
-        mean, spread = float(self.motion.mean()), float(self.motion.std())
-        return mean >= LEAST_MOTION and spread >= LEAST_SPREAD * mean
-
-    @property
-    def r(self) -> float:
-        """Pearson's r of the two."""
-        return float(np.corrcoef(self.motion, self.density)[0, 1])
-
 
 @dataclass(frozen=True)
-class Leaning:
+class Lean:
     """Of moments that music should lean to, and of moments drawn at random in the same film: whether a chord changes
     or a note begins there (n,) bool, and how loud the notes there are, in velocity units above the film's mean."""
 
@@ -65,39 +49,48 @@ class Leaning:
     drawn: list[bool]
     louder: list[float]
 
-    def add(self, other: Leaning) -> None:
+    def add(self, other: Lean) -> None:
         """Take in another film's."""
         for mine, theirs in zip(vars(self).values(), vars(other).values(), strict=True):
             mine.extend(theirs)
 
 
 def lines(work: Path) -> list[Line]:
-    """Pearson's r over the bars of all clips whose motion varies, each clip about its own means, and the leanings."""
-    clips: list[Clip] = []
-    hits, beats = Leaning([], [], []), Leaning([], [], [])
-    for path in sorted((SHARED_DATA / "video").glob("*.*")):
-        if path.suffix != ".md":
-            _look(path, work, clips, hits, beats)
+    """Pearson's r over the bars of all clips whose motion varies, each piece about its own mean, and the leanings."""
+    moving: list[Clip] = []
+    hits, beats = Lean([], [], []), Lean([], [], [])
+    for features in watched():
+        _look(features, work, moving, hits, beats)
     return [
-        _follows(clips),
+        _follows(moving),
         _leans("chords change with hits on a beat", hits),
         _leans("notes begin at visual beats", beats),
     ]
 
 
-def _follows(clips: list[Clip]) -> Line:
-    motion = np.concatenate([_standard(clip.motion) for clip in clips])
-    density = np.concatenate([_standard(clip.density) for clip in clips])
+def _follows(moving: list[Clip]) -> Line:
+    motion = np.concatenate([_standard(clip.motion) for clip in moving])
+    density = np.concatenate([_standard(clip.density) for clip in moving], axis=1)
+    of_means = np.concatenate([_standard(clip.density.mean(axis=0)) for clip in moving])
     rng = np.random.default_rng(0)
-    shuffled = [np.corrcoef(rng.permutation(motion), density)[0, 1] for _ in range(SHUFFLES)]
-    pooled = float(np.corrcoef(motion, density)[0, 1])
-    each = ", ".join(f"{clip.name.partition('__')[2][:14]} {clip.r:.2f}" for clip in clips)
-    measured = f"r {pooled:.2f} over {len(motion)} bars of {len(clips)} clips; {each}; "
-    measured += f"shuffled {np.mean(shuffled):.2f}, at most {np.percentile(shuffled, 95):.2f} in 95 %"
-    return Line(f"bar density follows bar motion, r >= {NEEDED_R}", measured, pooled >= NEEDED_R)
+    shuffled = [_r(rng.permutation(motion), density) for _ in range(SHUFFLES)]
+    r = _r(motion, density)
+    each = ", ".join(
+        f"{clip.name.partition('__')[2][:14]} {_r(clip.motion, _standard(clip.density)):.2f}"
+        for clip in moving
+    )
+    measured = f"r {r:.2f} over {density.size} bars of {len(moving)} clips with {len(SEEDS)} seeds; {each}; "
+    measured += f"shuffled {np.mean(shuffled):.2f}, at most {np.percentile(shuffled, 95):.2f} in 95 %; "
+    measured += f"of means over seeds {np.corrcoef(motion, of_means)[0, 1]:.2f}"
+    return Line(f"bar density follows bar motion, r >= {NEEDED_R}", measured, r >= NEEDED_R)
 
 
-def _leans(promise: str, found: Leaning) -> Line:
+def _r(motion: np.ndarray, density: np.ndarray) -> float:
+    """Pearson's r of motion (bars,) and the densities (seeds, bars) of all seeds, one after the other."""
+    return float(np.corrcoef(np.tile(motion, len(density)), density.ravel())[0, 1])
+
+
+def _leans(promise: str, found: Lean) -> Line:
     asked, drawn = float(np.mean(found.asked)), float(np.mean(found.drawn))
     measured = f"{asked:.2f} of {len(found.asked)}, at random moments {drawn:.2f}; "
     measured += f"notes there are {np.mean(found.louder):+.1f} in velocity"
@@ -113,26 +106,24 @@ def bar_motion(features: VideoFeatures, borders_s: np.ndarray) -> np.ndarray:
     )
 
 
-def _look(path: Path, work: Path, clips: list[Clip], hits: Leaning, beats: Leaning) -> None:
+def _look(features: VideoFeatures, work: Path, moving: list[Clip], hits: Lean, beats: Lean) -> None:
     """Score a clip with every seed and add what is found."""
-    features = analyze(path)
     cues = spot(features, seed=SEEDS[0])
     motion = bar_motion(features, cues.tempo_map.bar_starts_s)[:-1]
-    varies = Clip(path.name, motion, motion).varies
-    if not (varies or cues.accents or any(hit.weight >= HEAVY for hit in cues.hits)):
+    if not (varies(motion) or cues.accents or any(hit.weight >= HEAVY for hit in cues.hits)):
         return
-    density = np.zeros(len(motion))
+    densities = []
     for seed in SEEDS:
         write_midi(compose(cues, features, seed=seed), work / "clip.mid")
         score = read_midi(work / "clip.mid")
-        density += _density(score, cues.tempo_map)[:-1] / len(SEEDS)
+        densities.append(_density(score, cues.tempo_map)[:-1])
         hits.add(_at(score, cues, [hit.time_s for hit in cues.hits if hit.weight >= HEAVY], chords=True))
         beats.add(_at(score, cues, [accent.time_s for accent in cues.accents], chords=False))
-    if varies:
-        clips.append(Clip(path.name, motion, density))
+    if varies(motion):
+        moving.append(Clip(features.source, motion, np.array(densities)))
 
 
-def _at(score: Score, cues: CueSheet, times_s: list[float], *, chords: bool) -> Leaning:
+def _at(score: Score, cues: CueSheet, times_s: list[float], *, chords: bool) -> Lean:
     """What happens at ``times_s`` and at as many random moments on the same grid of sixteenths."""
     seconds = cues.tempo_map.seconds
     notes = [note for track in score.tracks if not track.is_drums for note in track.notes]
@@ -148,7 +139,7 @@ def _at(score: Score, cues: CueSheet, times_s: list[float], *, chords: bool) -> 
 
     louder = [float(loud[there].mean() - loud.mean()) for t in times_s if (there := near(t, onsets_s)).any()]
     asked = [bool(near(time_s, marks_s).any()) for time_s in times_s]
-    return Leaning(asked, [bool(near(seconds(beat), marks_s).any()) for beat in grid], louder)
+    return Lean(asked, [bool(near(seconds(beat), marks_s).any()) for beat in grid], louder)
 
 
 def _density(score: Score, tempo_map: TempoMap) -> np.ndarray:
@@ -159,4 +150,6 @@ def _density(score: Score, tempo_map: TempoMap) -> np.ndarray:
 
 
 def _standard(values: np.ndarray) -> np.ndarray:
-    return (values - values.mean()) / max(float(values.std()), 1e-9)
+    """Values (..., bars) about the mean of each row, in its standard deviations."""
+    spread = np.maximum(values.std(axis=-1, keepdims=True), 1e-9)
+    return (values - values.mean(axis=-1, keepdims=True)) / spread

@@ -10,20 +10,19 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations, pairwise
 from pathlib import Path
 
 import mido
 import numpy as np
-from harness import SHARED_DATA, Line, files_in
+from clips import varies, watched
+from harness import Line
 from midi_clock import read_clock
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 from made_films import Shot, made_film
 
-from composer.errors import BadInput
 from composer.midi import write_midi
 from composer.pipeline import compose
 from composer.spotting.affect import affect_curve, rgb_difference_at
@@ -31,7 +30,6 @@ from composer.spotting.cues import CueSheet, Section
 from composer.spotting.segments import segment_film
 from composer.spotting.spot import spot
 from composer.spotting.tempo_solver import TINY_S
-from composer.video.analyze import analyze
 from composer.video.features import VideoFeatures
 
 NEAR_S = 1.5
@@ -52,7 +50,6 @@ FEATURE_SCENES, FEATURE_LIMIT_S = 80, 2.0
 NEEDED_SCENES, NEEDED_THEMES, MOST_SPLITS = 0.9, 0.95, 0.1
 NEEDED_SHEET_R, NEEDED_DENSITY_R, NEEDED_R = 0.8, 0.9, 0.7
 COLOR = ("color_histograms", "brightness", "saturation", "warmth")
-FEWEST_BARS, LEAST_SPREAD = 4, 0.3  # of a clip whose motion varies, as in picture.py
 
 
 @dataclass(frozen=True)
@@ -66,7 +63,7 @@ class Made:
 
 def lines(work: Path) -> list[Line]:
     """Made films everywhere; real clips where the shared data is."""
-    clips = list(_clips())
+    clips = [features for features in watched() if features.duration_s >= LEAST_SECTION_S]
     made = [_mood_film(number) for number in range(MOOD_FILMS)]
     return [
         *_scenes(),
@@ -161,7 +158,7 @@ def _density(clips: list[VideoFeatures]) -> Line:
         of_motion, of_density = (
             np.array([values[bar == b].mean() for b in np.unique(bar)]) for values in (motion, density)
         )
-        if of_motion.size >= FEWEST_BARS and of_motion.std() >= LEAST_SPREAD * of_motion.mean() > 0:
+        if varies(of_motion):
             rs[features.source] = float(np.corrcoef(of_motion, of_density)[0, 1])
     least = min(rs, key=lambda name: rs[name])
     return Line(
@@ -222,17 +219,6 @@ def _notes(path: Path) -> tuple[np.ndarray, np.ndarray]:
             found.append((now_s, message.velocity))
     onsets_s, velocities = np.array(found, float).reshape(-1, 2).T
     return onsets_s, velocities
-
-
-def _clips() -> Iterator[VideoFeatures]:
-    if (SHARED_DATA / "video").is_dir():
-        for path in files_in(SHARED_DATA / "video"):
-            try:
-                features = analyze(path)
-            except BadInput:
-                continue
-            if features.duration_s >= LEAST_SECTION_S:
-                yield features
 
 
 def _scene_film(
