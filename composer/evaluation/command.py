@@ -113,13 +113,7 @@ def measure_files(paths: Sequence[Path], skipped: Skipped, progress: Progress) -
 def read_known(path: Path, skipped: Skipped, progress: Progress) -> KnownMelodies:
     """The melodies of a folder of MIDI files, or of an npz that `KnownMelodies.save` wrote. Raises BadInput."""
     if path.suffix.lower() == ".npz":
-        try:
-            return KnownMelodies.load(path)
-        except (OSError, ValueError) as error:
-            raise BadInput(
-                f"{path}: cannot be read ({error}); give a folder of MIDI files, or an npz of melodies as "
-                "composer.metrics.novelty.KnownMelodies.save writes it"
-            ) from error
+        return KnownMelodies.load(path)
     melodies = []
     paths = find_midi([path])
     for index, file in enumerate(paths):

@@ -8,16 +8,18 @@ training set are taken for copying: in POP909 only two copies of one song share 
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from composer.errors import BadInput
+from composer.hostile import read_arrays
 from composer.metrics import TooLittleMusic
 from composer.tokens import grid
 
 RUN_NOTES = 16
+MAX_FILE_BYTES = 1 << 30
 _BASE = np.uint64(0x9E3779B97F4A7C15)  # odd, so that it has an inverse modulo 2^64
 _INVERSE = np.uint64(pow(0x9E3779B97F4A7C15, -1, 2**64))
 
@@ -66,12 +68,9 @@ class KnownMelodies:
 
     @classmethod
     def load(cls, path: Path) -> KnownMelodies:
-        """The inverse of `save`. Raises OSError, or ValueError where the file is something else."""
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                symbols, lengths = file["symbols"], file["lengths"]
-        except (KeyError, zipfile.BadZipFile, EOFError, TypeError) as error:
-            raise ValueError("it is no file of melodies") from error
+        """The inverse of `save`. Raises BadInput where the file is something else."""
+        remedy = f"give a folder of MIDI files, or an npz that {__name__}.KnownMelodies.save wrote"
+        symbols, lengths = read_arrays(path, ("symbols", "lengths"), MAX_FILE_BYTES, remedy).values()
         fits = symbols.ndim == 2 and symbols.shape[1:] == (2,) and lengths.ndim == 1 and (lengths >= 0).all()
         if (
             not fits
@@ -79,7 +78,7 @@ class KnownMelodies:
             or lengths.dtype.kind != "i"
             or lengths.sum() != len(symbols)
         ):
-            raise ValueError("its melodies are damaged")
+            raise BadInput(f"{path}: its melodies are damaged; {remedy}")
         return cls(np.split(symbols, np.cumsum(lengths)[:-1]) if len(lengths) else [])
 
 
