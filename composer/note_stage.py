@@ -49,8 +49,8 @@ class Request:
 
     ``chords`` (beats,) ids in the models' key; ``melody`` is looked at by the accompaniment; ``pitch_classes``: bound
     beat -> allowed pitch classes (12,) bool; ``place`` (beats, sub-positions): logits by which notes lean to a place.
-    ``given(bar, written)`` gives the notes of bars that are not to be
-    invented, None for the others; ``written()`` are the notes before it; the network goes on from them.
+    ``given(bar, written)`` gives the notes of bars that are not to be invented, None for the others; ``written()`` are
+    the notes before it; the network goes on from them.
     """
 
     frame: Frame
