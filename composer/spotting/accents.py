@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
 from collections.abc import Sequence
 
 import numpy as np
 
 from composer.spotting.cues import Accent, Hit
+from composer.spotting.samples import distance_to_nearest
 from composer.video.features import VideoFeatures
 
 LEAST_STRENGTH = 0.1
@@ -22,21 +22,14 @@ def accents_of(
 
     ``silent_s``: starts and ends of stretches without music, where nothing can lean to them.
     """
-    hit_s = sorted(hit.time_s for hit in hits)
-    taken_s: list[float] = []
-    strengths: dict[float, float] = {}
-    for index in np.argsort(-features.visual_beat_strengths, kind="stable"):
-        time_s, strength = float(features.visual_beats_s[index]), float(features.visual_beat_strengths[index])
-        if strength < LEAST_STRENGTH:
-            break
-        silent = any(start_s <= time_s < end_s for start_s, end_s in silent_s)
-        if not silent and _gap(taken_s, time_s) >= ACCENT_GAP_S and _gap(hit_s, time_s) >= HIT_GAP_S:
-            insort(taken_s, time_s)
-            strengths[time_s] = round(min(strength, 1.0), 3)
-    return tuple(Accent(time_s, strengths[time_s]) for time_s in taken_s)
-
-
-def _gap(times_s: Sequence[float], time_s: float) -> float:
-    """Distance to the nearest of ``times_s`` (in order); infinite where there is none."""
-    place = bisect_left(times_s, time_s)
-    return min((abs(other_s - time_s) for other_s in times_s[max(place - 1, 0) : place + 1]), default=np.inf)
+    beats_s, strengths = features.visual_beats_s, features.visual_beat_strengths
+    hits_s = np.sort([hit.time_s for hit in hits])
+    free = (strengths >= LEAST_STRENGTH) & (distance_to_nearest(beats_s, hits_s) >= HIT_GAP_S)
+    for start_s, end_s in silent_s:
+        free &= (beats_s < start_s) | (beats_s >= end_s)
+    taken = []
+    for index in np.argsort(-strengths, kind="stable"):
+        if free[index]:
+            taken.append(index)
+            free &= np.abs(beats_s - beats_s[index]) >= ACCENT_GAP_S
+    return tuple(Accent(float(beats_s[i]), round(min(float(strengths[i]), 1.0), 3)) for i in sorted(taken))

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from composer.spotting.samples import distance_to_nearest, inside
 from composer.video.features import VideoFeatures
 from composer.video.likeness import prompt_shares
 from composer.video.prompts import AESTHETIC_CATEGORIES, CATEGORIES
@@ -92,12 +93,12 @@ class AffectCurve:
 
     def mean(self, start_s: float, end_s: float) -> Affect:
         """The mean mood from ``start_s`` to ``end_s``."""
-        inside = self._inside(start_s, end_s)
-        return Affect(float(self.valence[inside].mean()), float(self.arousal[inside].mean()))
+        during = inside(self.times_s, start_s, end_s)
+        return Affect(float(self.valence[during].mean()), float(self.arousal[during].mean()))
 
     def mean_motion(self, start_s: float, end_s: float) -> float:
         """The mean motion 0..1 from ``start_s`` to ``end_s``."""
-        return float(self.motion[self._inside(start_s, end_s)].mean())
+        return float(self.motion[inside(self.times_s, start_s, end_s)].mean())
 
     def explain(self, start_s: float, end_s: float, what: str) -> str:
         """Which source gave how much of ``what`` (``valence`` or ``arousal``), the largest part first.
@@ -105,21 +106,15 @@ class AffectCurve:
         The parts are shares of the mean before it is smoothed and clipped, such as
         ``colour -0.31, semantics +0.12``.
         """
-        inside = self._inside(start_s, end_s)
+        during = inside(self.times_s, start_s, end_s)
         total = sum(getattr(source, f"{what}_weight") for source in self.sources)
         parts = []
         for source in self.sources:
             weight = getattr(source, f"{what}_weight")
             if weight > 0:
-                parts.append((weight / total * float(getattr(source, what)[inside].mean()), source.name))
+                parts.append((weight / total * float(getattr(source, what)[during].mean()), source.name))
         parts.sort(key=lambda part: -abs(part[0]))
         return ", ".join(f"{name} {share:+.2f}" for share, name in parts) or "nothing was seen"
-
-    def _inside(self, start_s: float, end_s: float) -> np.ndarray:
-        inside = (self.times_s >= start_s) & (self.times_s < end_s)
-        if not inside.any():
-            inside[int(np.argmin(np.abs(self.times_s - (start_s + end_s) / 2)))] = True
-        return inside
 
 
 def affect_curve(features: VideoFeatures, step_s: float = 0.5) -> AffectCurve:
@@ -145,9 +140,8 @@ def affect_curve(features: VideoFeatures, step_s: float = 0.5) -> AffectCurve:
 
 def rgb_difference_at(features: VideoFeatures, times_s: np.ndarray) -> np.ndarray:
     """The RGB difference (T,) at ``times_s``, cuts and flashes taken out; zeros where there is none."""
-    kept = np.isfinite(features.rgb_difference)
-    if features.cut_times_s.size:
-        kept &= distance_to_nearest(features.motion_times_s, features.cut_times_s) > CUT_GUARD_S
+    away_s = distance_to_nearest(features.motion_times_s, features.cut_times_s)
+    kept = np.isfinite(features.rgb_difference) & (away_s > CUT_GUARD_S)
     if not kept.any():
         return np.zeros(times_s.size)
     values = np.minimum(features.rgb_difference[kept], MOTION_CEILING)
@@ -171,13 +165,6 @@ def shot_length_at(features: VideoFeatures, times_s: np.ndarray) -> np.ndarray:
     count = np.searchsorted(cuts, high) - np.searchsorted(cuts, low)
     mean_s = np.maximum(high - low, 0.1) / (count + 1)
     return np.where(count > 0, mean_s, own_shot_length_at(features, times_s))
-
-
-def distance_to_nearest(times_s: np.ndarray, marks_s: np.ndarray) -> np.ndarray:
-    """Distance (T,) in s from each of ``times_s`` to the nearest of ``marks_s`` (in order, at least one)."""
-    right = np.clip(np.searchsorted(marks_s, times_s), 0, marks_s.size - 1)
-    left = np.maximum(right - 1, 0)
-    return np.minimum(np.abs(marks_s[right] - times_s), np.abs(marks_s[left] - times_s))
 
 
 def smooth(values: np.ndarray, width: int) -> np.ndarray:

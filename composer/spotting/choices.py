@@ -17,7 +17,7 @@ import numpy as np
 
 from composer.palettes import choose_palette
 from composer.spotting.affect import Affect, AffectCurve
-from composer.spotting.seen import inside
+from composer.spotting.samples import inside
 from composer.spotting.segments import Segment
 from composer.spotting.wishes import (
     FASTEST_BPM,

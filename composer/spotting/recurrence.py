@@ -12,7 +12,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from composer.spotting.seen import COLOUR_SCALE, MEANING_SCALE, hellinger, inside, light
+from composer.spotting.samples import inside
+from composer.spotting.seen import COLOUR_SCALE, MEANING_SCALE, hellinger, light
 from composer.video.features import VideoFeatures
 
 SAME_THEME = 0.62  # stretches closer than this share a theme; 1 is a clear change

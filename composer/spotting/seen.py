@@ -13,9 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from composer.spotting.affect import AffectCurve, own_shot_length_at
+from composer.spotting.samples import nearest
+from composer.tokens.picture import pooled
 from composer.video.features import VideoFeatures
 
-POOLED_BINS = 8  # of each axis of the colour histograms
 MAX_AXES = 24  # principal axes kept of a feature of many dimensions
 MAX_ROWS = 128  # samples that the axes are found from
 
@@ -91,14 +92,8 @@ def light(features: VideoFeatures) -> np.ndarray:
 
 def hellinger(histograms: np.ndarray) -> np.ndarray:
     """Colour histograms (T, 3, h, h) as square roots of coarse ones (T, D) of unit length."""
-    count, planes, height, width = histograms.shape
-    bins = next(n for n in (POOLED_BINS, 4, 2, 1) if height % n == 0 and width % n == 0)
-    pooled = np.empty((count, planes * bins * bins))
-    for start in range(0, count, 256):
-        block = histograms[start : start + 256]
-        coarse = block.reshape(-1, planes, bins, height // bins, bins, width // bins).sum(axis=(3, 5))
-        pooled[start : start + 256] = coarse.reshape(-1, planes * bins * bins)
-    return np.sqrt(np.maximum(pooled, 0) / np.maximum(pooled.sum(axis=1, keepdims=True), 1e-9))
+    coarse = pooled(histograms).astype(np.float64)
+    return np.sqrt(np.maximum(coarse, 0) / np.maximum(coarse.sum(axis=1, keepdims=True), 1e-9))
 
 
 def principal(values: np.ndarray) -> np.ndarray:
@@ -113,18 +108,3 @@ def principal(values: np.ndarray) -> np.ndarray:
     )  # of few rows, that is quicker than an SVD
     axes /= np.maximum(np.linalg.norm(axes, axis=1, keepdims=True), 1e-9)
     return (values - centre) @ axes.T
-
-
-def nearest(samples_s: np.ndarray, times_s: np.ndarray) -> np.ndarray:
-    """Which of ``samples_s`` (in order, at least one) is nearest to each of ``times_s`` (T,): (T,) int."""
-    right = np.clip(np.searchsorted(samples_s, times_s), 0, samples_s.size - 1)
-    left = np.maximum(right - 1, 0)
-    return np.where(np.abs(samples_s[left] - times_s) <= np.abs(samples_s[right] - times_s), left, right)
-
-
-def inside(samples_s: np.ndarray, start_s: float, end_s: float) -> np.ndarray:
-    """Which of ``samples_s`` (T,) lie from ``start_s`` to before ``end_s``, the nearest one where none does: bool."""
-    chosen = (samples_s >= start_s) & (samples_s < end_s)
-    if not chosen.any():
-        chosen[int(np.argmin(np.abs(samples_s - (start_s + end_s) / 2)))] = True
-    return chosen

@@ -24,9 +24,10 @@ from itertools import pairwise
 
 import numpy as np
 
-from composer.spotting.affect import AffectCurve, distance_to_nearest, shot_length_at
+from composer.spotting.affect import AffectCurve, shot_length_at
 from composer.spotting.recurrence import themes
-from composer.spotting.seen import Seen, look_over, nearest
+from composer.spotting.samples import distance_to_nearest, nearest
+from composer.spotting.seen import Seen, look_over
 from composer.spotting.silences import Silence
 from composer.video.features import VideoFeatures
 

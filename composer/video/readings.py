@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from composer.spotting.affect import affect_curve
-from composer.spotting.seen import nearest
+from composer.spotting.samples import nearest
 from composer.video.features import AESTHETICS, PALETTE_COLORS, VideoFeatures
 from composer.video.likeness import prompt_shares
 from composer.video.prompts import AESTHETIC_CATEGORIES, BANK
