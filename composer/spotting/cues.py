@@ -21,6 +21,8 @@ TempoMode = Literal["constant", "stepped", "smooth"]
 HIT_KINDS: tuple[HitKind, ...] = get_args(HitKind)
 GESTURES: tuple[Gesture, ...] = get_args(Gesture)
 TEMPO_MODES: tuple[TempoMode, ...] = get_args(TempoMode)
+TIME_DIGITS = 6  # of times in s that we choose: a microsecond, as in the tempo map
+HIT_TOLERANCE_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ class Hit:
     time_s: float
     label: str
     weight: float = 0.5
-    tolerance_s: float = 0.1
+    tolerance_s: float = HIT_TOLERANCE_S
     required: bool = False
     kind: HitKind = "cut"
     gesture: Gesture = "auto"

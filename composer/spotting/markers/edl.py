@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from composer.spotting.cues import Hit
+from composer.spotting.cues import HIT_TOLERANCE_S, Hit
 from composer.spotting.markers.clock import Clock
 from composer.spotting.markers.labels import better_name, read_label
 from composer.spotting.markers.source import (
@@ -25,7 +25,6 @@ from composer.spotting.markers.source import (
 )
 
 LOOKED_AT_LINES = 300  # for whether it is an EDL at all
-CUT_TOLERANCE_S = 0.1
 _TRANSITION = re.compile(r"C|D|W\d{1,3}|K[BO]?")
 _NEARLY_TIMECODE = re.compile(r"\d+[:;]\d*[:;][\d:;.]*")
 
@@ -101,7 +100,7 @@ def _cut(path: Path, event: _Event, clock: Clock) -> Iterator[Found]:
     if time_s == half_s == 0:
         return
     label = {"C": "cut", "D": "dissolve"}.get(event.transition, "wipe")
-    tolerance_s = max(half_s, CUT_TOLERANCE_S)
+    tolerance_s = max(half_s, HIT_TOLERANCE_S)
     yield Found(event.line, Hit(time_s + half_s, label, CUT_WEIGHT, tolerance_s, kind="marker"))
 
 

@@ -9,16 +9,16 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from composer.options import MAX_LABEL_CHARACTERS
 from composer.spotting.cues import GESTURES, Gesture
 
-MAX_CHARACTERS = 60
 _GESTURE = re.compile(rf"\[({'|'.join(GESTURES)})\]$", re.IGNORECASE)
 _UNNAMED = re.compile(r"(Marker \d+)?")  # as Resolve names a marker that nobody named
 
 
 @dataclass(frozen=True)
 class Label:
-    """The name that is left, one line of at most `MAX_CHARACTERS`, and what the rest said."""
+    """The name that is left, one line of at most `MAX_LABEL_CHARACTERS`, and what the rest said."""
 
     name: str
     gesture: Gesture = "auto"
@@ -37,7 +37,7 @@ def read_label(text: str) -> Label:
         name, is_wished = name.rstrip("? "), True
     found = _GESTURE.search(name)
     if found is None:
-        return Label(name[:MAX_CHARACTERS].rstrip(), is_wished=is_wished)
+        return Label(name[:MAX_LABEL_CHARACTERS].rstrip(), is_wished=is_wished)
     name = name[: found.start()].rstrip()
     gesture = next(known for known in GESTURES if known == found[1].lower())
-    return Label(name.rstrip("? ")[:MAX_CHARACTERS], gesture, is_wished or name.endswith("?"))
+    return Label(name.rstrip("? ")[:MAX_LABEL_CHARACTERS], gesture, is_wished or name.endswith("?"))

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from composer.spotting.cues import GESTURES, Hit
+from composer.spotting.cues import GESTURES, HIT_TOLERANCE_S, Hit
 from composer.spotting.markers.clock import Clock
 from composer.spotting.markers.labels import better_name, read_label
 from composer.spotting.markers.source import (
@@ -28,7 +28,6 @@ from composer.spotting.markers.source import (
 HEADER_WITHIN = 40  # lines
 MAX_COLUMNS = 100
 DELIMITERS = ",\t;"
-DEFAULT_TOLERANCE_S = 0.1
 # What a column holds -> how programs head it, in small letters.
 COLUMNS = {
     "time": ("time", "time s", "seconds", "start time (seconds)", "start", "start s", "position"),
@@ -158,7 +157,7 @@ def _hit(row: _Row, clock: Clock, *, is_cut: bool) -> Hit:
         time_s=time_s,
         label=label.name or "marker",
         weight=row.number("weight", 1.0, MARKER_WEIGHT if required else WISHED_WEIGHT),
-        tolerance_s=row.number("tolerance", 60.0, DEFAULT_TOLERANCE_S),
+        tolerance_s=row.number("tolerance", 60.0, HIT_TOLERANCE_S),
         required=required,
         kind="marker",
         gesture=next(known for known in GESTURES if known == gesture),
