@@ -5,18 +5,34 @@ Each takes the parsed command line. What is wrong leaves as `WrongUsage` or `Bad
 
 from __future__ import annotations
 
+import os
 from argparse import Namespace
+from collections.abc import Iterable
+from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 
 from composer.errors import BadInput, NotInstalled
-from composer.options import WrongUsage, is_cue_sheet
-from composer.spotting.cues import Hit
+from composer.options import DEFAULT_CLIP_MODEL, DETECTORS, WrongUsage, is_cue_sheet
+from composer.spotting.cues import TIME_DIGITS, Hit
 
 USER_HIT_WEIGHT, WISHED_HIT_WEIGHT = 1.0, 0.5
 FILM_WISHES = ("hit", "markers", "silence", "tempo_mode", "start_timecode")
 FREE_WISHES = ("bars", "valence", "arousal", "density", "dynamics")
+# How a film is watched -> what stands there where nothing was asked for.
+WATCHING = {
+    "clip_model": DEFAULT_CLIP_MODEL,
+    "clip_weights": None,
+    "prompts": None,
+    "clip_patches": False,
+    "detector": DETECTORS[0],
+    "no_cache": False,
+}
+# Files of a command line: those it reads, and those it writes with the option that names each.
+INPUTS = ("video", "source", "midi", "music", "clip_weights", "prompts", "soundfont", "markers")
+OUTPUTS = {"output": "-o", "musicxml": "--musicxml", "plot": "--plot"}
 
 
 def check_source(options: Namespace) -> None:
@@ -25,13 +41,19 @@ def check_source(options: Namespace) -> None:
         raise WrongUsage("give either VIDEO or cues.yaml, or --free for music without a picture")
     for name in FILM_WISHES:
         if options.free and getattr(options, name):
-            option = name.replace("_", "-")
-            raise WrongUsage(f"--{option}: music without a picture has nothing to follow; leave it out")
-    if options.source is not None and is_cue_sheet(options.source) and options.silence:
+            raise WrongUsage(f"{_option(name)}: music without a picture has nothing to follow; leave it out")
+    has_sheet = options.source is not None and is_cue_sheet(options.source)
+    for name, usual in WATCHING.items():
+        if (options.free or has_sheet) and getattr(options, name) != usual:
+            what = "a cue sheet" if has_sheet else "music without a picture"
+            raise WrongUsage(f"{_option(name)}: with {what} no film is watched; leave it out")
+    if has_sheet and options.silence:
         raise WrongUsage("--silence goes with a video; in a cue sheet, write 'silent: true' in its section")
     for name in FREE_WISHES:
         if not options.free and getattr(options, name) is not None:
-            raise WrongUsage(f"--{name} goes with --free; for a film, edit the cue sheet that 'spot' writes")
+            raise WrongUsage(
+                f"{_option(name)} goes with --free; for a film, edit the cue sheet that 'spot' writes"
+            )
 
 
 def check_wishes(options: Namespace) -> None:
@@ -65,26 +87,36 @@ def check_device(options: Namespace) -> None:
         )
 
 
-def refuse_overwriting(output: Path, *inputs: Path) -> None:
-    """Raise WrongUsage where an output would replace an input."""
-    for path in inputs:
-        if output.exists() and path.exists() and output.samefile(path):
-            raise WrongUsage(f"-o {output}: this is the input; name another file")
+def refuse_overwriting(options: Namespace) -> None:
+    """Raise WrongUsage where an output would replace an input or another output. Folders of stems are left out."""
+    outputs = {option: getattr(options, name, None) for name, option in OUTPUTS.items()}
+    given = [(option, path) for option, path in outputs.items() if path is not None]
+    for option, path in given:
+        if any(_is_same_file(path, read) for read in _inputs(options)):
+            raise WrongUsage(f"{option} {path}: this is the input; name another file")
+    for (first, one), (second, other) in combinations(given, 2):
+        if _is_same_file(one, other):
+            raise WrongUsage(f"{second} {other}: {first} names the same file; name another")
 
 
-def refuse_losing_edits(output: Path) -> None:
-    """Raise WrongUsage where a cue sheet, or a folder of outputs, was edited by hand since it was written."""
+def refuse_replacing(sheet: Path) -> None:
+    """Raise WrongUsage where ``sheet`` is there and holds anything but what we wrote."""
+    from composer.spotting.seal import why_kept
+
+    why = why_kept(sheet) if sheet.is_file() else ""
+    if why:
+        raise WrongUsage(f"-o {sheet}: {sheet.name} there {why}; name another place, or move it away")
+
+
+def refuse_losing_edits(folder: Path, names: Iterable[str]) -> None:
+    """Raise WrongUsage where one of the outputs ``names`` is in ``folder`` and was edited since it was written."""
     from composer.report import edited_outputs
-    from composer.spotting.cues_io import is_as_written
 
-    if output.is_dir():
-        edited = edited_outputs(output)
-    else:
-        edited = (output.name,) if output.exists() and not is_as_written(output) else ()
+    edited = edited_outputs(folder, names)
     if edited:
         raise WrongUsage(
-            f"-o {output}: {' and '.join(edited)} there was edited since it was written; name another place, "
-            "or move it away"
+            f"-o {folder}: {' and '.join(edited)} there was edited since it was written, or is not of this command; "
+            "name another place, or move it away"
         )
 
 
@@ -121,7 +153,7 @@ def wished_hits(
         hits += read_markers(
             path, frame_rate=frame_rate, start_timecode=start_timecode, duration_s=duration_s
         )
-    return tuple(hits)
+    return tuple(replace(hit, time_s=min(round(hit.time_s, TIME_DIGITS), duration_s)) for hit in hits)
 
 
 def hits_with(known: tuple[Hit, ...], given: tuple[Hit, ...], frame_rate: float) -> tuple[Hit, ...]:
@@ -133,3 +165,24 @@ def hits_with(known: tuple[Hit, ...], given: tuple[Hit, ...], frame_rate: float)
         if hit.kind != "cut" or np.abs(given_s - hit.time_s).min(initial=np.inf) > 1 / frame_rate
     ]
     return tuple(sorted(dict.fromkeys((*kept, *given)), key=lambda hit: hit.time_s))
+
+
+def _option(name: str) -> str:
+    """``clip_model`` to ``--clip-model``."""
+    return f"--{name.replace('_', '-')}"
+
+
+def _inputs(options: Namespace) -> list[Path]:
+    """The files that the command line reads."""
+    found: list[Path] = []
+    for name in INPUTS:
+        value = getattr(options, name, None)
+        found += value if isinstance(value, list) else [] if value is None else [value]
+    return found
+
+
+def _is_same_file(one: Path, other: Path) -> bool:
+    """Whether two names mean one file, which need not be there yet."""
+    if one.exists() and other.exists():
+        return one.samefile(other)
+    return os.path.realpath(one) == os.path.realpath(other)

@@ -15,6 +15,7 @@ from typing import Any
 from composer import __version__, interrupt
 from composer.errors import FrameScoreError, OutOfResources
 from composer.options import (
+    DEFAULT_CLIP_MODEL,
     DETECTORS,
     TEMPO_MODES,
     parse_bars,
@@ -31,7 +32,6 @@ from composer.options import (
 )
 from composer.terminal import Console
 
-DEFAULT_CLIP_MODEL = "ViT-B-32"
 EVALUATE_HELP = (
     "MIDI files, or folders of them; a cue sheet beside one (NAME.yaml, cues.yaml) or a plan (NAME.plan.json) "
     "says what was asked of it"
@@ -187,8 +187,8 @@ def make_parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar='12.48="door slam [stop]"',
-        help="a moment to meet within half a frame; at its end [accent], [stinger], [swell] or [stop] "
-        "for what the music does there, ? for a wish only",
+        help="a moment to meet within half a frame; at its end [accent], [stinger], [swell], [stop] "
+        "or [none] for what the music does there, ? for a wish only",
     )
     group.add_argument(
         "--markers",

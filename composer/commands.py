@@ -17,8 +17,8 @@ from composer.checks import (
     check_source,
     check_wishes,
     hits_with,
-    refuse_losing_edits,
     refuse_overwriting,
+    refuse_replacing,
     started_at,
     wished_hits,
 )
@@ -51,12 +51,10 @@ def analyze(options: Namespace, console: Console) -> int:
     """``framescore analyze``: a video to features.npz."""
     from composer.report import describe
 
-    refuse_overwriting(options.output, options.video)
-    if options.plot is not None:
-        refuse_overwriting(options.plot, options.video)
+    refuse_overwriting(options)
     shares = {"video": SHARES["video"], "plot": PLOT_SHARE}
     with Progress(console, shares) as progress, staged_file(options.output) as path:
-        features = watch(options, progress, console)
+        features = watch(options.video, options, progress, console)
         features.save(path)
         if options.plot is not None:
             progress.begin("plot")
@@ -83,11 +81,11 @@ def spot(options: Namespace, console: Console) -> int:
     """``framescore spot``: a video to cues.yaml."""
     from composer.cue_files import write_sheet
 
-    refuse_overwriting(options.output, options.video)
-    refuse_losing_edits(options.output)
+    refuse_overwriting(options)
+    refuse_replacing(options.output)
     check_wishes(options)
     with Progress(console, SHARES) as progress:
-        features = watch(options, progress, console)
+        features = watch(options.video, options, progress, console)
         cues = spot_film(options, features, progress, console)
         write_sheet(cues, features, options.output)
     console.say(f"{options.output}: {len(cues.sections)} sections, {len(cues.hits)} hits")
@@ -105,8 +103,7 @@ def compose(options: Namespace, console: Console) -> int:
     from composer.pipeline import compose as compose_score
 
     check_source(options)
-    if options.source is not None:
-        refuse_overwriting(options.output, options.source)
+    refuse_overwriting(options)
     check_wishes(options)
     check_device(options)
     sees_film = not options.free and not is_cue_sheet(options.source)
@@ -123,8 +120,7 @@ def compose(options: Namespace, console: Console) -> int:
                     f"note: {cues.picture} is not beside the cue sheet; the chords follow its moods alone"
                 )
         else:
-            options.video = options.source
-            picture = watch(options, progress, console)
+            picture = watch(options.source, options, progress, console)
             cues = spot_film(options, picture, progress, console)
         candidates = options.best_of or CANDIDATES
         score = compose_score(
@@ -155,7 +151,7 @@ def render(options: Namespace, console: Console) -> int:
     from render.audio import write_wav
     from render.pipeline import render_midi, write_stems
 
-    refuse_overwriting(options.output, options.midi)
+    refuse_overwriting(options)
     seed = choose_seed(options, file_sha256(options.midi), console)
     with Progress(console, {"sound": 1.0}) as progress, staged_file(options.output) as path:
         progress.begin("sound")
@@ -191,7 +187,7 @@ def mux(options: Namespace, console: Console) -> int:
     """``framescore mux``: a video and a WAV to a film whose picture is untouched."""
     from render.mux import mux as join
 
-    refuse_overwriting(options.output, options.video, options.music)
+    refuse_overwriting(options)
     seed = choose_seed(options, file_sha256(options.video), console)
     with Progress(console, {"film": 1.0}) as progress:
         progress.begin("film")
@@ -203,7 +199,7 @@ def mux(options: Namespace, console: Console) -> int:
     return 0
 
 
-def watch(options: Namespace, progress: Progress, console: Console) -> VideoFeatures:
+def watch(video: Path, options: Namespace, progress: Progress, console: Console) -> VideoFeatures:
     """Decode the video once and say what the reader of the report must know."""
     from composer.video.analyze import analyze as analyze_video
     from composer.video.semantics import ClipSource
@@ -223,7 +219,7 @@ def watch(options: Namespace, progress: Progress, console: Console) -> VideoFeat
             patches=options.clip_patches,
         )
     features = analyze_video(
-        options.video, clip=clip, progress=progress, detector=options.detector, cache=not options.no_cache
+        video, clip=clip, progress=progress, detector=options.detector, cache=not options.no_cache
     )
     for warning in features.warnings:
         console.say(f"note: {warning}")
@@ -257,12 +253,13 @@ def spot_film(options: Namespace, features: VideoFeatures, progress: Progress, c
 def read_sheet(options: Namespace, console: Console) -> CueSheet:
     """A cue sheet with the command line's key, style, tempo, metre, hits and seed put over it; the file is left alone.
 
-    Tempo, its mode, metre and hits move bars, so the tempo map is solved again for them.
+    Tempo, its mode, metre and hits move bars, so the tempo map is solved again for them; without such a wish it stays
+    as `composer.spotting.cues_io.read_cues` gives it.
     """
     from composer.spotting.cues_io import read_cues
     from composer.spotting.tempo_solver import solve
 
-    cues = read_cues(options.source)
+    cues = read_cues(options.source, note=lambda text: console.say(f"note: {text}"))
     seed = cues.seed if options.seed is None else options.seed
     console.say(f"seed {seed}")
     wishes = {
@@ -278,15 +275,20 @@ def read_sheet(options: Namespace, console: Console) -> CueSheet:
     )
     start_timecode = started_at(options, cues.start_timecode, cues.frame_rate)
     wished = wished_hits(options, cues.duration_s, cues.frame_rate, start_timecode)
-    hits = hits_with(cues.hits, wished, cues.frame_rate)
+    hits = hits_with(cues.hits, wished, cues.frame_rate) if wished else cues.hits
     tempo_mode = options.tempo_mode or cues.tempo_mode
-    moves = (
-        (options.tempo, options.metre) != (None, None) or hits != cues.hits or tempo_mode != cues.tempo_mode
-    )
+    moved = {
+        "--tempo": options.tempo is not None,
+        "--metre": options.metre is not None,
+        "--tempo-mode": tempo_mode != cues.tempo_mode,
+        "--hit or --markers": hits != cues.hits,
+    }
+    movers = [option for option, moves in moved.items() if moves]
     cues = replace(
         cues, sections=sections, hits=hits, seed=seed, tempo_mode=tempo_mode, start_timecode=start_timecode
     )
-    if moves:
+    if movers:
+        console.say(f"note: the tempo map was solved again for {', '.join(movers)}")
         solution = solve(cues.duration_s, cues.frame_rate, cues.sections, cues.hits, mode=tempo_mode)
         cues = replace(cues, tempo_map=solution.tempo_map)
     say_landing(cues, console)

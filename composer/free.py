@@ -21,6 +21,7 @@ from composer.palettes import PALETTES, choose_palette
 from composer.spotting.cues import CueSheet, Section
 from composer.spotting.metre import DEFAULT_METRE, Metre
 from composer.spotting.segments import section_labels
+from composer.spotting.tempo_range import MAX_BPM, MIN_BPM
 from composer.spotting.wishes import (
     FASTEST_BPM,
     SLOWEST_BPM,
@@ -31,7 +32,7 @@ from composer.spotting.wishes import (
     wishes_to_arousal,
 )
 from composer.theory import Key
-from composer.timing import MAX_TEMPO_US, MIN_TEMPO_US, Bar, TempoMap
+from composer.timing import Bar, TempoMap
 
 DEFAULT_BARS = 32
 FRAME_RATE = 25.0  # for timecodes only: nothing is shown
@@ -74,8 +75,8 @@ class FreeWishes:
             "arousal": (-1.0, 1.0),
             "density": (0.0, 1.0),
             "dynamics": (0.0, 1.0),
+            "tempo_bpm": (MIN_BPM, MAX_BPM),
         }
-        limits["tempo_bpm"] = (60e6 / MAX_TEMPO_US, 60e6 / MIN_TEMPO_US)
         for name, (low, high) in limits.items():
             value = getattr(self, name)
             if value is not None and not low <= value <= high:

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from composer.spotting.cues import Gesture
 
 MAX_SEED = 2**31 - 1
-MIN_TEMPO_BPM, MAX_TEMPO_BPM = 40.0, 240.0
 MAX_LABEL_CHARACTERS = 60
 MAX_CANDIDATES = 64
 MAX_BARS = 2000
 TIME_PATTERN = re.compile(r"(?:(?:(\d{1,2}):)?(\d{1,3}):)?(\d{1,6}(?:\.\d{0,9})?)")
 CUE_SHEET_SUFFIXES = (".yaml", ".yml")
 PLOT_SUFFIXES = (".png", ".svg", ".pdf")
+DEFAULT_CLIP_MODEL = "ViT-B-32"
 DETECTORS = ("adaptive", "content", "hash", "histogram")  # the default first
 TEMPO_MODES = ("constant", "stepped", "smooth")
 
@@ -111,8 +111,10 @@ def parse_seed(text: str) -> int:
 
 def parse_tempo_bpm(text: str) -> float:
     """A tempo in quarter notes a minute. Raises ArgumentTypeError."""
-    what = f"a tempo is {MIN_TEMPO_BPM:g} to {MAX_TEMPO_BPM:g} quarter notes a minute"
-    return _parse_between(text, MIN_TEMPO_BPM, MAX_TEMPO_BPM, what)
+    from composer.spotting.tempo_range import MAX_BPM, MIN_BPM
+
+    what = f"a tempo is {MIN_BPM:g} to {MAX_BPM:g} quarter notes a minute"
+    return _parse_between(text, MIN_BPM, MAX_BPM, what)
 
 
 def parse_metre(text: str) -> str:

@@ -11,7 +11,7 @@ import json
 import math
 import platform
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from composer.music import Score, Track
 from composer.output import REPORT_NAME, sha256_of
 from composer.spotting.cues import CueSheet, Curve, Section
 from composer.spotting.landing import Landing, largest_change, notes, unmet_hits
+from composer.spotting.seal import why_kept
 from composer.timing import TempoMap
 from composer.video.features import VideoFeatures
 
@@ -39,7 +40,6 @@ PACKAGES = (
     "scenedetect",
     "torch",
 )
-EDITABLE = (".yaml", ".mid", ".musicxml")  # what a person edits by hand
 
 
 @dataclass(frozen=True)
@@ -119,18 +119,17 @@ def write_report(report: dict[str, Any], folder: Path) -> None:
     (folder / REPORT_NAME).write_text(text + "\n", encoding="utf-8")
 
 
-def edited_outputs(folder: Path) -> tuple[str, ...]:
-    """Cue sheet, MIDI and MusicXML files in ``folder`` that are no longer as the report there says they were written.
-
-    Empty where there is no report that can be read.
+def edited_outputs(folder: Path, names: Iterable[str]) -> tuple[str, ...]:
+    """Those of the outputs ``names`` in ``folder`` that may hold a person's work: they are not as the report there says
+    they were written, nor cue sheets that say so themselves (`composer.spotting.seal`).
     """
     try:
-        files = json.loads((folder / REPORT_NAME).read_text(encoding="utf-8"))["files"]
-        written = {name: files[name]["sha256"] for name in files if Path(name).suffix in EDITABLE}
+        listed = json.loads((folder / REPORT_NAME).read_text(encoding="utf-8"))["files"]
+        written = {name: listed[name]["sha256"] for name in names if name in listed}
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return ()
-    there = [name for name in sorted(written) if Path(name).name == name and (folder / name).is_file()]
-    return tuple(name for name in there if sha256_of(folder / name) != written[name])
+        written = {}
+    there = [folder / name for name in names if (folder / name).is_file()]
+    return tuple(path.name for path in there if sha256_of(path) != written.get(path.name) and why_kept(path))
 
 
 def file_facts(folder: Path) -> dict[str, dict[str, Any]]:

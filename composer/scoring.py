@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from composer import commands
-from composer.checks import check_device, check_wishes, refuse_losing_edits
+from composer.checks import check_device, check_wishes, refuse_losing_edits, refuse_overwriting
 from composer.output import REPORT_NAME, STEMS_NAME, fitting_name, staged_folder
 from composer.terminal import Console, Progress
 
@@ -31,14 +31,15 @@ def score(options: Namespace, console: Console) -> int:
 
     check_wishes(options)
     check_device(options)
-    refuse_losing_edits(options.output)
+    refuse_overwriting(options)
+    refuse_losing_edits(options.output, (CUES_NAME, MIDI_NAME, MUSICXML_NAME))
     soundfont = find_soundfont(options.soundfont)
     for owner in foreign_owners():
         console.say(f"note: {owner}")
     shares = {**commands.SHARES, **commands.WRITING_SHARES}
     with staged_folder(options.output) as folder:
         with Progress(console, shares) as progress:
-            features = commands.watch(options, progress, console)
+            features = commands.watch(options.video, options, progress, console)
             cues = commands.spot_film(options, features, progress, console)
             piece = write_music(options, cues, features, folder, progress)
             rendering = write_sound(options, soundfont, features.duration_s, folder, progress)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -146,7 +147,8 @@ def test_nonsense_hits_are_wrong_usage(text: str) -> None:
         ["score", "a.mp4", "-o", "x", "--seed", "-1"],
         ["score", "a.mp4", "-o", "x", "--seed", "9" * 30],
         ["score", "a.mp4", "-o", "x", "--tempo", "nan"],
-        ["score", "a.mp4", "-o", "x", "--tempo", "1000"],
+        ["score", "a.mp4", "-o", "x", "--tempo", "220"],
+        ["compose", "--free", "-o", "x", "--tempo", "39"],
         ["score", "a.mp4", "-o", "x", "--metre", "4/3"],
         ["spot", "a.mp4", "-o", "x", "--metre", "waltz"],
         ["compose", "--free", "-o", "x.mid", "--bars", "0"],
@@ -217,6 +219,14 @@ def test_cuda_is_not_there_and_says_so(
         (["a.yaml", "--silence", "2-3"], "silent: true"),
         (["a.mp4", "--bars", "8"], "--bars goes with --free"),
         (["a.yaml", "--valence", "-0.5"], "--valence goes with --free"),
+        (["--free", "--detector", "hash"], "--detector: with music without a picture no film is watched"),
+        (["--free", "--clip-model", "none"], "--clip-model"),
+        (["a.yaml", "--prompts", "p.csv"], "--prompts: with a cue sheet no film is watched"),
+        (["a.yaml", "--clip-weights", "w"], "--clip-weights"),
+        (["a.yaml", "--clip-patches"], "--clip-patches"),
+        (["a.yaml", "--no-cache"], "--no-cache"),
+        (["a.yaml", "--musicxml", "a.yaml"], "--musicxml a.yaml: this is the input"),
+        (["a.yaml", "--markers", "m.csv", "--musicxml", "./m.csv"], "this is the input"),
         (["--free", "--style", "polka"], "pop"),
         (["--free", "--key", "H"], "not a key"),
     ],
@@ -295,6 +305,21 @@ def test_an_input_is_never_overwritten(film: Path, capsys: pytest.CaptureFixture
     assert run("analyze", film, "-o", film) == 2
     assert "input" in one_error_line(capsys)
     assert sha256_of(film) == before
+
+
+def test_outputs_do_not_replace_each_other(
+    tmp_path: Path, film: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture = tmp_path / "x.png"
+    assert run("analyze", film, "-o", picture, "--plot", tmp_path / "." / "x.png") == 2
+    assert "--plot" in one_error_line(capsys)
+    assert run("compose", "--free", "-o", tmp_path / "f.mid", "--musicxml", tmp_path / "f.mid") == 2
+    assert "-o names the same file" in one_error_line(capsys)
+    assert list(tmp_path.iterdir()) == []
+    picture.write_bytes(b"")
+    (tmp_path / "y.png").symlink_to(picture)
+    assert run("analyze", film, "-o", tmp_path / "y.png", "--plot", picture) == 2
+    assert "--plot" in one_error_line(capsys)
 
 
 def test_a_hit_after_the_end_is_bad_input(
@@ -384,6 +409,68 @@ def test_what_a_person_edited_is_not_written_over(
         assert run("score", film, "-o", out, *arguments) == 2
         assert f"{name} there was edited" in one_error_line(capsys)
         (out / name).write_bytes(whole)
+
+
+def test_an_edited_value_is_enough_to_keep_a_sheet(
+    tmp_path: Path, film: Path, capsys: pytest.CaptureFixture[str], plain: None
+) -> None:
+    cues, notes, out = tmp_path / "c.yaml", tmp_path / "notes.txt", tmp_path / "out"
+    arguments = ("--clip-model", "none", "--quiet")
+    assert run("spot", film, "-o", cues, *arguments, "--seed", "5") == 0
+    assert run("spot", film, "-o", cues, *arguments) == 0
+    written = cues.read_text(encoding="utf-8")
+    edited = re.sub(r"valence: \S+", "valence: 0.123", written, count=1)
+    assert edited != written
+    cues.write_text(edited, encoding="utf-8")
+    assert run("spot", film, "-o", cues, *arguments) == 2
+    assert "c.yaml there was edited" in one_error_line(capsys)
+    notes.write_text("milk\n")
+    assert run("spot", film, "-o", notes, *arguments) == 2
+    assert "notes.txt there is no cue sheet that FrameScore wrote" in one_error_line(capsys)
+    assert notes.read_text() == "milk\n"
+
+    out.mkdir()
+    (out / "cues.yaml").write_text(edited, encoding="utf-8")
+    assert run("score", film, "-o", out, *arguments) == 2
+    assert "cues.yaml there was edited" in one_error_line(capsys)
+    (out / "cues.yaml").write_text(written, encoding="utf-8")
+    (out / "score.musicxml").write_text("<score-partwise/>")
+    (out / "report.json").write_text("[]")
+    assert run("score", film, "-o", out, *arguments) == 2
+    assert ": score.musicxml there was edited" in one_error_line(capsys)
+    assert (out / "cues.yaml").read_text(encoding="utf-8") == written
+
+
+def test_bars_that_are_kept_reach_the_music_and_dropped_ones_are_told(
+    tmp_path: Path, film: Path, capsys: pytest.CaptureFixture[str], plain: None
+) -> None:
+    from composer.spotting.cues_io import read_cues
+
+    cues, midi, again = tmp_path / "c.yaml", tmp_path / "s.mid", "note: the tempo map was solved again"
+    wishes = ("--hit", "2.2=slam", "--hit", "4.1=bang")
+    assert run("spot", film, "-o", cues, "--clip-model", "none", "--quiet", *wishes) == 0
+    sheet = read_cues(cues)
+    bars = [(f"{bar.numerator}/{bar.denominator}", bar.bpm) for bar in sheet.tempo_map.bars]
+    lines = cues.read_text(encoding="utf-8").splitlines()
+    hits = [number for number, line in enumerate(lines) if line.startswith("- {time_s")]
+    turned = [lines[number].replace("time_s: 4.1,", "time_s: 4.5,") for number in reversed(hits)]
+    for number, line in zip(hits, turned, strict=True):
+        lines[number] = line
+    text = "\n".join(lines)
+    cues.write_text(re.sub("solved_for: .*", "solved_for: keep", text), encoding="utf-8")
+    assert [hit.label for hit in read_cues(cues).hits] == [hit.label for hit in sheet.hits]
+    assert run("compose", cues, "-o", midi) == 0
+    assert again not in capsys.readouterr().err
+    assert bars_of(midi) == bars
+    assert run("compose", cues, "-o", midi, "--tempo-mode", sheet.tempo_mode, "--key", "Eb") == 0
+    assert again not in capsys.readouterr().err
+    assert bars_of(midi) == bars
+    assert run("compose", cues, "-o", midi, "--tempo", "77") == 0
+    assert f"{again} for --tempo\n" in capsys.readouterr().err
+    cues.write_text(text, encoding="utf-8")
+    assert run("compose", cues, "-o", midi) == 0
+    assert capsys.readouterr().err.count(again) == 1
+    assert bars_of(midi) != bars
 
 
 def test_prompts_need_clip_and_must_be_right(

@@ -21,7 +21,7 @@ wishes = st.builds(
     FreeWishes,
     style=st.none() | st.sampled_from(sorted(PALETTES)),
     key=st.none() | st.sampled_from(["C", "F#m", "Bb", "Am"]),
-    tempo_bpm=st.none() | st.floats(40, 240),
+    tempo_bpm=st.none() | st.floats(40, 200),
     metre=st.none() | st.sampled_from(["4/4", "3/4", "6/8", "7/8", "2/2", "12/8"]),
     valence=st.none() | MOOD,
     arousal=st.none() | MOOD,

@@ -32,6 +32,8 @@ from composer.spotting.cues import (
 from composer.spotting.cues_format import SCHEMA
 from composer.spotting.cues_io import digest, format_cues, read_cues, write_cues
 from composer.spotting.metre import Metre
+from composer.spotting.seal import why_kept
+from composer.spotting.tempo_range import LEAST_WISH_BPM, MAX_BPM, MIN_BPM, MOST_WISH_BPM
 from composer.spotting.tempo_solver import solve
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
@@ -88,7 +90,7 @@ def cue_sheets(draw: st.DrawFn) -> CueSheet:
         kind=st.sampled_from(HIT_KINDS),
         gesture=st.sampled_from(GESTURES),
     )
-    hits = tuple(draw(st.lists(hit, max_size=6)))
+    hits = tuple(sorted(draw(st.lists(hit, max_size=6)), key=lambda hit: hit.time_s))
     rates = [(24000 / 1001, "01:00:00:02"), (30000 / 1001, "00:59:59;28"), (60.0, "00:00:00:00")]
     frame_rate, start_timecode = draw(st.sampled_from(rates))
     accents = tuple(Accent(*row) for row in draw(pairs(duration_s, 0, 1)))
@@ -188,6 +190,56 @@ def test_a_sheet_from_before_there_were_metres_keeps_its_map(tmp_path, sheet):
     path.write_text(document)
     assert read_cues(path) == sheet
     assert digest(sheet) == "48dc6ec1ff0db2d5"  # as it was written then
+
+
+def test_hits_may_stand_in_any_order(tmp_path, sheet):
+    path = tmp_path / "c.yaml"
+    told = []
+    for turned in (replace(sheet, hits=sheet.hits[::-1]), sheet):
+        write_cues(turned, path)
+        assert read_cues(path, note=told.append) == sheet
+    assert told == []
+
+
+def test_a_map_that_is_dropped_is_told(tmp_path, sheet):
+    told = []
+    read_cues(rewritten(tmp_path / "c.yaml", sheet, "time_s: 20.0", "time_s: 21.3"), note=told.append)
+    assert [text.partition(":")[0] for text in told] == ["the tempo map was solved again"]
+    read_cues(rewritten(tmp_path / "c.yaml", sheet, "valence: 0.2", "valence: -0.6"), note=told.append)
+    assert len(told) == 1
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("valence: 0.2", "valence: 0.3"),
+        ("time_s: 20.0,", "time_s: 20.5,"),
+        ("seed: 7\n", "seed: 7  # mine\n"),
+        ("# written by FrameScore: ", "# mine\n# written by FrameScore: "),
+        ("\n", "\r\n"),
+    ],
+)
+def test_the_seal_knows_an_edit(tmp_path, sheet, old, new):
+    path = tmp_path / "c.yaml"
+    write_cues(sheet, path)
+    assert why_kept(path) == ""
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8", newline="")
+    assert why_kept(path) == "was edited since it was written"
+    read_cues(path)
+
+
+def test_the_seal_knows_what_is_added_or_cut_off_and_what_is_no_sheet(tmp_path, sheet):
+    path = tmp_path / "c.yaml"
+    write_cues(sheet, path)
+    whole = path.read_bytes()
+    for other in (whole + b"\n", whole[:-1], whole[: whole.rindex(b"#")], whole[:500], whole + whole):
+        path.write_bytes(other)
+        assert why_kept(path) == "was edited since it was written"
+    for other in (b"", b"shopping list\n", bytes(range(256))):
+        path.write_bytes(other)
+        assert why_kept(path) == "is no cue sheet that FrameScore wrote"
 
 
 def test_a_sheet_from_before_there_were_curves_reads_as_it_did(tmp_path, sheet):
@@ -444,6 +496,11 @@ def test_schema_and_reader_know_the_same_keys_and_words():
     assert set(section) == {field.name for field in fields(Section)} - {"end_s"}
     assert set(hit) == {field.name for field in fields(Hit)}
     assert section["style"]["enum"] == list(PALETTES)
+    assert (section["tempo_bpm"]["minimum"], section["tempo_bpm"]["maximum"]) == (
+        LEAST_WISH_BPM,
+        MOST_WISH_BPM,
+    )
+    assert f"{MIN_BPM:g}-{MAX_BPM:g}" in section["tempo_bpm"]["description"]
     assert tuple(hit["kind"]["enum"]) == HIT_KINDS
     assert tuple(hit["gesture"]["enum"]) == GESTURES
     assert tuple(SCHEMA_TREE["properties"]["tempo_mode"]["enum"]) == TEMPO_MODES

@@ -36,10 +36,18 @@ def test_wished_silences_are_exact_joined_and_in_order():
     film = made_film([Shot(60, 0)])
     found = silences_of(film, [(30.001, 35.5), (10.0, 12.25), (35.0, 40.0)])
     assert spans(found) == [(10.0, 12.25), (30.001, 40.0)]
+    assert spans(silences_of(film, [(10.0, 12.0), (12.49, 14.0), (14.5, 15.0)])) == [
+        (10.0, 14.0),
+        (14.5, 15.0),
+    ]
+    assert spans(silences_of(film, [(50.0, 60.01)])) == [(50.0, 60.0)]
     assert {silence.reason for silence in found} == {"asked for"}
 
 
-@pytest.mark.parametrize("wish", [(-1.0, 5.0), (5.0, 5.0), (8.0, 3.0), (50.0, 61.0), (float("nan"), 5.0)])
+@pytest.mark.parametrize(
+    "wish",
+    [(-1.0, 5.0), (5.0, 5.0), (8.0, 3.0), (50.0, 61.0), (60.005, 60.01), (60.0, 60.01), (float("nan"), 5.0)],
+)
 def test_impossible_silences_are_refused(wish):
     with pytest.raises(BadInput, match="silence"):
         silences_of(made_film([Shot(60, 0)]), [wish])

@@ -162,7 +162,7 @@ def test_wishes_are_respected():
     [
         {"key": "H"},
         {"style": "polka"},
-        {"tempo_bpm": 1000.0},
+        {"tempo_bpm": 220.0},
         {"metre": "4/3"},
         {"hits": [Hit(99.0, "late")]},
         {"silences": [(5.0, 99.0)]},
@@ -229,6 +229,17 @@ def test_a_section_starts_on_the_hit_that_means_its_start():
     assert [section.start_s for section in cues.sections] == [0.0, 15.08, 31.9, 48.0]
     assert "on the hit 'slam'" in cues.sections[1].reasons["start_s"]
     assert [section.end_s for section in cues.sections] == [15.08, 31.9, 48.0, 60.0]
+
+
+def test_times_are_whole_microseconds_and_sections_still_start_on_their_cuts():
+    frames = np.array([380, 811, 1203])
+    cuts_s = frames * 1001 / 24000 + 1e-12
+    source = replace(film(60.0, cuts_s.tolist(), [DAY, NIGHT]), frame_rate=24000 / 1001)
+    cues = spot(source, seed=1)
+    hits_s = [hit.time_s for hit in cues.hits]
+    assert hits_s == [section.start_s for section in cues.sections[1:]] == [round(t, 6) for t in cuts_s]
+    assert all(hit.weight >= 0.8 for hit in cues.hits)
+    assert cues.sections[-1].end_s == 60.0
 
 
 @pytest.mark.parametrize("mode", ["constant", "stepped", "smooth"])

@@ -14,6 +14,7 @@ from pathlib import Path
 from composer.palettes import PALETTES
 from composer.spotting.cues import CueSheet, Curve, Hit, Section, TempoMode
 from composer.spotting.metre import DEFAULT_METRE
+from composer.spotting.tempo_range import LEAST_WISH_BPM, MAX_BPM, MIN_BPM, MOST_WISH_BPM
 from composer.spotting.yaml_tree import quote
 from composer.timecode import timecode
 from composer.timing import Bar
@@ -23,9 +24,10 @@ SCHEMA = Path(__file__).with_name("cues.schema.json")
 CURVES = ("valence_curve", "arousal_curve", "density_curve", "dynamics_curve")
 ROWS_A_LINE = 6
 
+TITLE = "# FrameScore cue sheet."
 _HEADER = f"""\
 # yaml-language-server: $schema={SCHEMA.name}
-# FrameScore cue sheet. Edit it, then: framescore compose FILE -o score.mid
+{TITLE} Edit it, then: framescore compose FILE -o score.mid
 # Times are seconds from the first frame; timecodes are comments and are not read.
 # Editors check it and complete words: framescore spot --schema > {SCHEMA.name}
 """
@@ -36,17 +38,19 @@ _SECTIONS = """\
 
 # Sections follow each other: each ends where the next starts, the last with the film. The first starts at 0.
 #   start_s              seconds; the music starts a bar there
-#   label                name of the marker
+#   label                name of the marker, and the seed of the section's music: renaming draws other music
 #   theme                sections with the same word here bring the same melody back, each in its own key,
 #                        tempo and ensemble; leave it empty for music of its own
 #   valence, arousal     mood, -1 to 1: sad to glad, calm to excited
-#   key, tempo_bpm       as C, F#m, Bb; quarter notes a minute that are wished (20-400)
+#   key, tempo_bpm       as C, F#m, Bb; quarter notes a minute that are wished ({slowest:g}-{fastest:g}; the bars
+#                        keep within {min_bpm:g}-{max_bpm:g})
 #   metre                of the regular bar: 4/4, 3/4, 6/8 ... (1-12 over 2, 4 or 8); 4/4 where it is left out
 #   density, dynamics    0 to 1: few to many notes, soft to loud
 #   valence_curve        [[seconds, change], ...]: how far a moment lies above or below the section's valence,
 #                        straight lines between; arousal_curve, density_curve, dynamics_curve likewise.
 #                        Edit the value to move a whole section, remove its curve to make it level.
-#   style                {styles}
+#   style                {styles};
+#                        where all sections are pop, networks that know pop songs write the music
 #   tags                 words that help to choose
 #   silent               true: no music here
 #   reasons              what decided each field, for the reader only
@@ -92,7 +96,9 @@ def format_cues(cues: CueSheet) -> str:
         f"seed: {cues.seed}\n",
         _TEMPO_MODE,
         f"tempo_mode: {cues.tempo_mode}\n",
-        _SECTIONS.format(styles=_STYLES),
+        _SECTIONS.format(
+            styles=_STYLES, slowest=LEAST_WISH_BPM, fastest=MOST_WISH_BPM, min_bpm=MIN_BPM, max_bpm=MAX_BPM
+        ),
         "sections:\n" if cues.sections else "sections: []\n",
         *(_section(cues, section) for section in cues.sections),
         _HITS,
@@ -136,7 +142,10 @@ def digest_of(
         float(duration_s),
         float(frame_rate),
         [_solved_for(section) for section in sections],
-        [(float(h.time_s), float(h.weight), float(h.tolerance_s), h.required) for h in hits],
+        [
+            (float(h.time_s), float(h.weight), float(h.tolerance_s), h.required)
+            for h in sorted(hits, key=lambda hit: hit.time_s)
+        ],
     ]
     if tempo_mode != "smooth":  # which was the only one in older sheets
         content.append(tempo_mode)

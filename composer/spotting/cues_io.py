@@ -7,11 +7,14 @@ written so that they read back exactly. ``cues.schema.json`` says the same to ed
 The tempo map: ``solved_for`` is a digest of everything it was solved for (duration, frame rate, tempo mode, the
 starts, tempi and metres of sections, and the hits). While the digest still fits, the map is taken as it stands,
 edits of its bars included. Once sections or hits were edited, it is solved again. ``solved_for: keep``
-takes the map as it stands in any case; leaving ``tempo_map`` out has it solved.
+takes the map as it stands in any case; leaving ``tempo_map`` out has it solved. Hits are put in order of time.
+
+The last line is a seal by which an edited sheet is known (`composer.spotting.seal`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from composer.errors import BadInput
@@ -30,13 +33,15 @@ from composer.spotting.cues import (
 )
 from composer.spotting.cues_format import CURVES, FORMAT_VERSION, digest, digest_of, format_cues
 from composer.spotting.metre import DEFAULT_METRE, Metre
+from composer.spotting.seal import sealed
+from composer.spotting.tempo_range import LEAST_WISH_BPM, MOST_WISH_BPM
 from composer.spotting.tempo_solver import MAX_DURATION_S, MAX_HITS, solve
 from composer.spotting.yaml_tree import Node, choice, flag, integer, items, mapping, number, read_tree, text
 from composer.theory import Key
 from composer.timecode import ZERO_TIMECODE, frame_number
 from composer.timing import MAX_TEMPO_US, MIN_TEMPO_US, Bar, TempoMap
 
-__all__ = ["digest", "format_cues", "is_as_written", "read_cues", "write_cues"]
+__all__ = ["digest", "format_cues", "read_cues", "write_cues"]
 
 MAX_SECTIONS = 2000
 MAX_BARS = 100_000
@@ -73,11 +78,12 @@ def write_cues(cues: CueSheet, path: Path) -> None:
     Raises ValueError where sections leave gaps, BadInput or OutOfResources where ``path`` cannot be written.
     """
     with staged_file(path) as temporary:
-        temporary.write_text(format_cues(cues), encoding="utf-8", newline="\n")
+        temporary.write_text(sealed(format_cues(cues)), encoding="utf-8", newline="\n")
 
 
-def read_cues(path: Path) -> CueSheet:
-    """Read a cue sheet; its tempo map is solved again where it no longer fits (see the module's rule).
+def read_cues(path: Path, *, note: Callable[[str], None] | None = None) -> CueSheet:
+    """Read a cue sheet; its tempo map is solved again where it no longer fits (see the module's rule), and ``note`` is
+    called to tell so.
 
     Raises BadInput with file, line, what and remedy.
     """
@@ -89,12 +95,15 @@ def read_cues(path: Path) -> CueSheet:
     sections = _read_sections(top["sections"], duration_s)
     hits: tuple[Hit, ...] = ()
     if "hits" in top:
-        hits = tuple(_read_hit(node, duration_s) for node in items(top["hits"], "hits", MAX_HITS))
+        read = (_read_hit(node, duration_s) for node in items(top["hits"], "hits", MAX_HITS))
+        hits = tuple(sorted(read, key=lambda hit: hit.time_s))
     tempo_map = None
     if "tempo_map" in top:
         wanted = digest_of(duration_s, frame_rate, sections, hits, tempo_mode)
         tempo_map = _read_tempo_map(top["tempo_map"], duration_s, wanted)
     if tempo_map is None:
+        if "tempo_map" in top and note is not None:
+            note("the tempo map was solved again: sections or hits of the cue sheet were edited")
         tempo_map = solve(duration_s, frame_rate, sections, hits, mode=tempo_mode).tempo_map
     provenance = mapping(top["provenance"], (), _keys(top["provenance"])) if "provenance" in top else {}
     return CueSheet(
@@ -113,14 +122,6 @@ def read_cues(path: Path) -> CueSheet:
         tempo_mode=tempo_mode,
         picture=text(top["picture"], "picture") if "picture" in top else "",
     )
-
-
-def is_as_written(path: Path) -> bool:
-    """Whether a sheet is still what `write_cues` wrote: no value, comment or blank of it was edited since."""
-    try:
-        return format_cues(read_cues(path)) == path.read_text(encoding="utf-8")
-    except BadInput:
-        return False
 
 
 def _read_sections(node: Node, duration_s: float) -> tuple[Section, ...]:
@@ -164,7 +165,7 @@ def _read_section(entries: dict[str, Node], start_s: float, end_s: float, durati
         valence=number(entries["valence"], "valence", -1, 1),
         arousal=number(entries["arousal"], "arousal", -1, 1),
         key=key,
-        tempo_bpm=number(entries["tempo_bpm"], "tempo_bpm", 20, 400),
+        tempo_bpm=number(entries["tempo_bpm"], "tempo_bpm", LEAST_WISH_BPM, MOST_WISH_BPM),
         density=number(entries["density"], "density", 0, 1),
         dynamics=number(entries["dynamics"], "dynamics", 0, 1),
         style=style,

@@ -1,6 +1,7 @@
 """Where a film is left without music: where the user says, where the picture is black, where a long film rests.
 
-- A user's silence is kept to the millisecond.
+- A user's silence is kept to the millisecond. Where less than `LEAST_MUSIC_S` would sound between two silences, they
+  are one.
 - A black one lasts `BLACK_MIN_S` or longer (two samples of colour), near black and still; its borders are cuts where
   those are, else the samples that show it. Black at the very end is left to the music to end in, and a film that is
   mostly black is not silenced: its picture tells nothing.
@@ -11,17 +12,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from composer.errors import BadInput
 from composer.spotting.affect import AffectCurve, rgb_difference_at
+from composer.spotting.cues import TIME_DIGITS
 from composer.spotting.seen import nearest
 from composer.video.features import VideoFeatures
 
 STEP_S = 0.1
+LEAST_MUSIC_S = 0.5
 BLACK_MIN_S = 2.0
 BLACK = 0.05  # brightness (mean value of HSV) below which a picture is black
 STILL = 2.0  # mean absolute RGB difference over 0.2 s; coding noise and grain stay below
@@ -45,15 +48,18 @@ class Silence:
 
 
 def silences_of(features: VideoFeatures, wished: Sequence[tuple[float, float]]) -> tuple[Silence, ...]:
-    """The ``wished`` silences (start and end in s) and the black ones that touch none of them, in order of time.
+    """The ``wished`` silences (start and end in s) and the black ones that come near none of them, in order of time.
 
     Raises BadInput for a wished silence that lies outside the film or does not end after its start.
     """
-    asked = [Silence(start_s, end_s, "asked for") for start_s, end_s in _joined(features, wished)]
+    asked = [Silence(start_s, end_s, "asked for") for start_s, end_s in _joined(_within(features, wished))]
     black = [
         found
         for found in black_stretches(features)
-        if all(found.end_s < silence.start_s or silence.end_s < found.start_s for silence in asked)
+        if all(
+            found.end_s + LEAST_MUSIC_S <= silence.start_s or silence.end_s + LEAST_MUSIC_S <= found.start_s
+            for silence in asked
+        )
     ]
     return tuple(sorted((*asked, *black), key=lambda silence: silence.start_s))
 
@@ -69,16 +75,17 @@ def black_stretches(features: VideoFeatures) -> list[Silence]:
         return []
     edges = np.flatnonzero(np.diff(np.concatenate([[0], dark.astype(int), [0]])))
     spacing_s = float(np.median(np.diff(features.color_times_s))) if features.color_times_s.size > 1 else 0.0
-    found = []
+    found: list[tuple[float, float]] = []
     for first, past in edges.reshape(-1, 2):
         start_s = _at_cut(float(times_s[first]), features.cut_times_s, spacing_s) if first else 0.0
         end_s = _at_cut(float(times_s[past - 1]) + STEP_S, features.cut_times_s, spacing_s)
         still = float(np.median(movement[first:past])) < STILL
         if end_s - start_s >= max(BLACK_MIN_S, 1.5 * spacing_s) and past < times_s.size and still:
-            found.append(
-                Silence(start_s, end_s, f"the picture is black and still for {end_s - start_s:.1f} s")
-            )
-    return found
+            found.append((start_s, end_s))
+    return [
+        Silence(start_s, end_s, f"the picture is black and still for {end_s - start_s:.1f} s")
+        for start_s, end_s in _joined(found)
+    ]
 
 
 def rest_reasons(
@@ -112,17 +119,24 @@ def rest_reasons(
     return rests
 
 
-def _joined(features: VideoFeatures, wished: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """The wished silences in order of time, those that touch joined."""
-    joined: list[tuple[float, float]] = []
-    for start_s, end_s in sorted(wished):
-        if not 0 <= start_s < end_s <= features.duration_s + 0.5 / features.frame_rate:
+def _within(features: VideoFeatures, wished: Sequence[tuple[float, float]]) -> Iterator[tuple[float, float]]:
+    """The wished silences to the microsecond, each within the film; half a frame past its end is its end."""
+    for asked_s in wished:
+        start_s, end_s = (round(time_s, TIME_DIGITS) for time_s in asked_s)
+        within_s = min(end_s, features.duration_s)
+        if not (0 <= start_s < within_s and end_s <= features.duration_s + 0.5 / features.frame_rate):
             raise BadInput(
-                f"silence {start_s:g}-{end_s:g} s does not lie within the film of {features.duration_s:.2f} s; "
+                f"silence {asked_s[0]:g}-{asked_s[1]:g} s does not lie within the film of {features.duration_s:.2f} s; "
                 "give its start and then its end, both within"
             )
-        end_s = min(end_s, features.duration_s)
-        if joined and start_s <= joined[-1][1]:
+        yield start_s, within_s
+
+
+def _joined(spans_s: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Stretches in order of time, those with less than `LEAST_MUSIC_S` between them joined."""
+    joined: list[tuple[float, float]] = []
+    for start_s, end_s in sorted(spans_s):
+        if joined and start_s - joined[-1][1] < LEAST_MUSIC_S:
             joined[-1] = (joined[-1][0], max(joined[-1][1], end_s))
         else:
             joined.append((start_s, end_s))
@@ -130,7 +144,5 @@ def _joined(features: VideoFeatures, wished: Sequence[tuple[float, float]]) -> l
 
 
 def _at_cut(time_s: float, cuts_s: np.ndarray, near_s: float) -> float:
-    if not cuts_s.size:
-        return time_s
-    cut_s = float(cuts_s[nearest(cuts_s, np.array([time_s]))[0]])
-    return cut_s if abs(cut_s - time_s) <= near_s else round(time_s, 3)
+    cut_s = float(cuts_s[nearest(cuts_s, np.array([time_s]))[0]]) if cuts_s.size else np.inf
+    return round(cut_s, TIME_DIGITS) if abs(cut_s - time_s) <= near_s else round(time_s, 3)

@@ -19,12 +19,13 @@ from composer.palettes import PALETTES
 from composer.spotting.accents import accents_of
 from composer.spotting.affect import AffectCurve, affect_curve
 from composer.spotting.choices import choose_keys, choose_styles, choose_tags, choose_tempi
-from composer.spotting.cues import TEMPO_MODES, CueSheet, Hit, Section, TempoMode
+from composer.spotting.cues import TEMPO_MODES, TIME_DIGITS, CueSheet, Hit, Section, TempoMode
 from composer.spotting.curves import Movement, section_curves
 from composer.spotting.fit import fit_wishes
 from composer.spotting.metre import DEFAULT_METRE, Metre
 from composer.spotting.segments import STEP_S, Segment, section_labels, segment_film
 from composer.spotting.silences import Silence, rest_reasons, silences_of
+from composer.spotting.tempo_range import MAX_BPM, MIN_BPM
 from composer.spotting.tempo_solver import MAX_HITS, solve
 from composer.spotting.wishes import mood_to_wishes
 from composer.theory import Key
@@ -93,8 +94,8 @@ def _check(
             raise BadInput(f"{error}; give one such as --key Am") from error
     if style is not None and style not in PALETTES:
         raise BadInput(f"style {style!r} is not known; choose one of {', '.join(PALETTES)}")
-    if tempo_bpm is not None and not 40 <= tempo_bpm <= 200:
-        raise BadInput(f"tempo {tempo_bpm:g} is outside 40-200 BPM; choose one within")
+    if tempo_bpm is not None and not MIN_BPM <= tempo_bpm <= MAX_BPM:
+        raise BadInput(f"tempo {tempo_bpm:g} is outside {MIN_BPM:g}-{MAX_BPM:g} BPM; choose one within")
     if metre is not None:
         try:
             Metre.parse(metre)
@@ -120,11 +121,19 @@ def _segments(
 ) -> list[Segment]:
     """The film's segments: with and without music, starting on the user's hits where those are near."""
     silences = silences_of(features, wished_silences)
-    segments = _onto_hits(segment_film(features, curve, silences), silences, hits)
+    segments = _onto_hits(_rounded(segment_film(features, curve, silences)), silences, hits)
     spans = [(segment.start_s, segment.end_s) for segment in segments]
     for index, why in rest_reasons(features, curve, spans, [not s.silence for s in segments]).items():
         segments[index] = replace(segments[index], theme="", silence=why)
     return segments
+
+
+def _rounded(segments: Sequence[Segment]) -> list[Segment]:
+    """The segments, their borders at whole microseconds but for the film's end."""
+    starts_s = [round(segment.start_s, TIME_DIGITS) for segment in segments]
+    ends_s = [*starts_s[1:], segments[-1].end_s]
+    spans = zip(segments, starts_s, ends_s, strict=True)
+    return [replace(segment, start_s=start_s, end_s=end_s) for segment, start_s, end_s in spans]
 
 
 def _onto_hits(
@@ -243,7 +252,7 @@ def _cut_hits(features: VideoFeatures, segments: Sequence[Segment]) -> list[Hit]
     hits = []
     for time_s, strength in zip(features.cut_times_s[order], features.cut_strengths[order], strict=True):
         weight = float(np.clip(strength, 0.0, 1.0))
-        hit = Hit(float(time_s), "cut", round(weight, 3))
+        hit = Hit(round(float(time_s), TIME_DIGITS), "cut", round(weight, 3))
         if hit.time_s in starts:
             hit = replace(hit, weight=max(hit.weight, BOUNDARY_WEIGHT))
         if 0 < hit.time_s < features.duration_s:

@@ -1,6 +1,7 @@
 """How fast the music may go, and how fast its tempo may change.
 
-A section's wished tempo leaves room: its *range* is `SLOWEST` to `FASTEST` times the wish, within 40-200 BPM. Where
+A wish is 40-200 BPM; a cue sheet may wish 20-400, from which `within_limits` moves it to 44-182 so that it has room to
+bend. A section's *range* is `SLOWEST` to `FASTEST` times the wish, within 40-200 BPM. Where
 neighbouring sections wish different tempi, the wish glides from one to the other at no more than `SMALL_CHANGE` a bar,
 half of the way before the seam and half after it, and the range goes with it.
 """
@@ -16,7 +17,8 @@ from composer.spotting.cues import Section
 from composer.spotting.metre import Metre
 
 MIN_BPM, MAX_BPM = 40.0, 200.0
-MIN_WISH_BPM, MAX_WISH_BPM = 44.0, 182.0  # a wish leaves room to bend
+LEAST_WISH_BPM, MOST_WISH_BPM = 20.0, 400.0  # that a cue sheet may hold
+MIN_WISH_BPM, MAX_WISH_BPM = 44.0, 182.0  # of the wish that is solved for: it leaves room to bend
 DEFAULT_BPM = 120.0
 SLOWEST, FASTEST = 0.78, 1.28  # of the wish
 

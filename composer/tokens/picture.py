@@ -9,6 +9,7 @@ composing from the sheet sees what composing from the film saw.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -44,7 +45,7 @@ class PictureTrack:
     """What was seen over a film, rounded to float16: ``light`` (T_c, 3) brightness, saturation and warmth, ``chroma``
     (T_c, 3 * 8 * 8) pooled histograms, ``motion`` (T_m,) RGB difference, ``semantic`` (T_s, `SEMANTIC_WIDTH`), each
     beside its times in seconds, float64; ``duration_s``, when the film is over. Raises ValueError for arrays that do
-    not fit each other."""
+    not fit each other, and for numbers that no film gives."""
 
     duration_s: float
     color_times_s: np.ndarray
@@ -56,21 +57,15 @@ class PictureTrack:
     semantic: np.ndarray
 
     def __post_init__(self) -> None:
-        shapes = {
-            "color_times_s": (),
-            "light": (3,),
-            "chroma": (3 * POOLED_BINS**2,),
-            "motion_times_s": (),
-            "motion": (),
-            "semantic_times_s": (),
-            "semantic": (SEMANTIC_WIDTH,),
-        }
-        times = self.color_times_s
-        for name, width in shapes.items():
-            array = getattr(self, name)
-            times = array if name.endswith("times_s") else times
-            if array.shape != (len(times), *width) or not np.isfinite(array).all():
-                raise ValueError(f"{name} has shape {array.shape}, not ({len(times)}, ...) of finite numbers")
+        if not 0 < self.duration_s < math.inf:
+            raise ValueError(f"duration_s is {self.duration_s}")
+        _check_row("color_times_s", self.color_times_s)
+        _check("light", self.light, self.color_times_s, (3,), [0.0, 0.0, -1.0], 1.0)
+        _check("chroma", self.chroma, self.color_times_s, (3 * POOLED_BINS**2,))
+        _check_row("motion_times_s", self.motion_times_s)
+        _check("motion", self.motion, self.motion_times_s)
+        _check_row("semantic_times_s", self.semantic_times_s)
+        _check("semantic", self.semantic, self.semantic_times_s, (SEMANTIC_WIDTH,))
 
     @classmethod
     def of(cls, features: VideoFeatures) -> PictureTrack:
@@ -97,12 +92,42 @@ class PictureTrack:
     @classmethod
     def load(cls, path: Path) -> PictureTrack:
         """Read what `save` wrote. Raises BadInput where the file is none or is damaged."""
-        remedy = "write it again with: framescore spot VIDEO -o cues.yaml"
+        remedy = (
+            "remove it (the chords then follow the moods), or spot the film to another name and put its .picture.npz "
+            "in the place of this one"
+        )
         arrays = read_arrays(path, [field.name for field in fields(cls)], MAX_TRACK_BYTES, remedy)
         try:
-            return cls(float(arrays.pop("duration_s")), **arrays)
+            duration_s = arrays.pop("duration_s")
+            if duration_s.shape or duration_s.dtype.kind != "f":
+                raise ValueError(f"duration_s is {duration_s.dtype} of shape {duration_s.shape}")
+            return cls(float(duration_s), **arrays)
         except (TypeError, ValueError) as error:
             raise BadInput(f"{path}: not what was seen of a film ({error}); {remedy}") from error
+
+
+def _check_row(name: str, times_s: np.ndarray) -> None:
+    """Raises ValueError for times that are not one row of numbers, from 0 up."""
+    if times_s.ndim != 1:
+        raise ValueError(f"{name} has shape {times_s.shape}")
+    _check(name, times_s, times_s)
+    if (np.diff(times_s) < 0).any():
+        raise ValueError(f"{name} does not ascend")
+
+
+def _check(
+    name: str,
+    array: np.ndarray,
+    times_s: np.ndarray,
+    width: tuple[int, ...] = (),
+    low: ArrayLike = 0.0,
+    high: float = math.inf,
+) -> None:
+    """Raises ValueError for anything but a row of ``width`` for each time, of finite floats from ``low`` to ``high``."""
+    if array.shape != (len(times_s), *width) or array.dtype.kind != "f":
+        raise ValueError(f"{name} is {array.dtype} of shape {array.shape}")
+    if not (np.isfinite(array) & (array >= np.asarray(low)) & (array <= high)).all():
+        raise ValueError(f"{name} has numbers that no film gives")
 
 
 def motion_value(rgb_difference: float | np.ndarray) -> np.ndarray:
