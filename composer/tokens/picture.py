@@ -123,7 +123,7 @@ def _check(
     low: ArrayLike = 0.0,
     high: float = math.inf,
 ) -> None:
-    """Raises ValueError for anything but a row of ``width`` for each time, of finite floats from ``low`` to ``high``."""
+    """Raises ValueError for anything but a row of ``width`` a time, of finite floats from ``low`` to ``high``."""
     if array.shape != (len(times_s), *width) or array.dtype.kind != "f":
         raise ValueError(f"{name} is {array.dtype} of shape {array.shape}")
     if not (np.isfinite(array) & (array >= np.asarray(low)) & (array <= high)).all():
