@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from composer.spotting.cues import Accent, Hit
+from composer.spotting.cues import TIME_DIGITS, Accent, Hit
 from composer.spotting.samples import distance_to_nearest
 from composer.video.features import VideoFeatures
 
@@ -22,7 +22,7 @@ def accents_of(
 
     ``silent_s``: starts and ends of stretches without music, where nothing can lean to them.
     """
-    beats_s, strengths = features.visual_beats_s, features.visual_beat_strengths
+    beats_s, strengths = features.visual_beats_s.round(TIME_DIGITS), features.visual_beat_strengths
     hits_s = np.sort([hit.time_s for hit in hits])
     free = (strengths >= LEAST_STRENGTH) & (distance_to_nearest(beats_s, hits_s) >= HIT_GAP_S)
     for start_s, end_s in silent_s:
