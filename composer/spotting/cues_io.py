@@ -23,6 +23,7 @@ from composer.palettes import PALETTES
 from composer.spotting.cues import (
     GESTURES,
     HIT_KINDS,
+    HIT_TOLERANCE_S,
     TEMPO_MODES,
     Accent,
     CueSheet,
@@ -215,7 +216,9 @@ def _read_hit(node: Node, duration_s: float) -> Hit:
         time_s=number(entries["time_s"], "time_s", 0.0, duration_s),
         label=text(entries["label"], "label", 1000) if "label" in entries else "",
         weight=number(entries["weight"], "weight", 0, 1) if "weight" in entries else 0.5,
-        tolerance_s=number(entries["tolerance_s"], "tolerance_s", 0, 60) if "tolerance_s" in entries else 0.1,
+        tolerance_s=number(entries["tolerance_s"], "tolerance_s", 0, 60)
+        if "tolerance_s" in entries
+        else HIT_TOLERANCE_S,
         required=flag(entries["required"], "required") if "required" in entries else False,
         kind=choice(entries["kind"], "kind", HIT_KINDS) if "kind" in entries else "user",
         gesture=choice(entries["gesture"], "gesture", GESTURES) if "gesture" in entries else "auto",

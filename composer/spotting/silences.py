@@ -20,7 +20,7 @@ import numpy as np
 from composer.errors import BadInput
 from composer.spotting.affect import AffectCurve, rgb_difference_at
 from composer.spotting.cues import TIME_DIGITS
-from composer.spotting.seen import nearest
+from composer.spotting.samples import nearest
 from composer.video.features import VideoFeatures
 
 STEP_S = 0.1
