@@ -3,6 +3,8 @@ code."""
 
 from __future__ import annotations
 
+import lzma
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -26,6 +28,8 @@ DAMAGE = (
     TypeError,
     ValueError,
     zipfile.BadZipFile,
+    lzma.LZMAError,
+    tokenize.TokenError,
     zlib.error,
 )
 

@@ -6,7 +6,6 @@ moment). It names files without folders, so that a report can be given away.
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import math
 import platform
@@ -28,6 +27,7 @@ from composer.spotting.cues import CueSheet, Curve, Section
 from composer.spotting.landing import Landing, largest_change, notes, unmet_hits
 from composer.spotting.seal import why_kept
 from composer.timing import TempoMap
+from composer.versions import package_versions
 from composer.video.features import VideoFeatures
 
 PACKAGES = (
@@ -162,17 +162,6 @@ def describe(features: VideoFeatures) -> dict[str, Any]:
         "visual_beats": len(features.visual_beats_s),
         "semantic_model": features.semantic_model or None,
     }
-
-
-def package_versions(names: Sequence[str]) -> dict[str, str | None]:
-    """Installed versions by distribution name; None where one is not installed."""
-    versions: dict[str, str | None] = {}
-    for name in names:
-        try:
-            versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            versions[name] = None
-    return versions
 
 
 def last_note_end_s(score: Score) -> float | None:

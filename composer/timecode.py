@@ -47,7 +47,12 @@ def timecode_s(
 
 
 def exact_rate(frame_rate: float) -> Fraction:
-    """Frames/s as the fraction that is meant: 24000/1001 for 23.976 and 23.98, 30000/1001 for 29.97."""
+    """Frames/s as the fraction that is meant: 24000/1001 for 23.976 and 23.98, 30000/1001 for 29.97.
+
+    Raises ValueError for a rate that is not above 0.
+    """
+    if not 0 < frame_rate < math.inf:
+        raise ValueError(f"frame rate {frame_rate} is not a number above 0")
     for rate in BROADCAST_RATES:
         if abs(frame_rate / rate - 1) < RATE_SLACK:
             return rate

@@ -14,6 +14,7 @@ from composer.music import Note, Score, Track
 from composer.spotting.cues import CueSheet, CurvePoint, Hit, Section
 from composer.spotting.landing import Landing
 from composer.timing import Bar, TempoMap
+from composer.versions import package_versions
 from composer.video.features import VideoFeatures
 
 TEMPO_MAP = TempoMap((Bar.at_bpm(120),) * 4 + (Bar.at_bpm(100),) * 2)
@@ -148,4 +149,4 @@ def test_measures_of_silence_and_music_without_notes_or_hits() -> None:
 
 
 def test_a_package_that_is_missing_has_no_version() -> None:
-    assert report.package_versions(["no-such-thing-at-all"]) == {"no-such-thing-at-all": None}
+    assert package_versions(["no-such-thing-at-all"]) == {"no-such-thing-at-all": None}

@@ -147,3 +147,13 @@ def test_where_the_folder_is(monkeypatch, tmp_path):
 def test_a_missing_film_is_told_as_without_cache(folder, tmp_path):
     with pytest.raises(BadInput, match="no such file"):
         analyze(tmp_path / "nothing.mp4", cache=True)
+
+
+def test_without_a_home_folder_there_is_no_cache(monkeypatch):
+    def lost():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("FRAMESCORE_CACHE", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr("composer.video.cache.Path.home", lost)
+    assert cache.find("name") is None

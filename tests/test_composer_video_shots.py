@@ -183,3 +183,26 @@ def test_the_fades_of_a_real_file(shared_data):
     for white_s, sinks, rises in zip(whites_s, shots.fades, shots.fades[1:], strict=False):
         assert sinks.end_s == pytest.approx(white_s, abs=0.2)
         assert rises.start_s == pytest.approx(white_s, abs=0.2)
+
+
+@pytest.mark.parametrize("held_s", [0.6, 1.0, 3.0, 20.0])
+def test_a_cut_after_a_held_picture_is_found(held_s):
+    controller = ShotController()
+    time_s, cuts = 0.0, []
+    for seed in range(4):
+        for rgb in living(seed, 30):
+            controller.see(time_s, rgb if seed % 2 else rgb // 2)
+            time_s += 1 / RATE_HZ
+        time_s += held_s
+        cuts.append(time_s)
+    assert cut_times(controller.finish(time_s)) == pytest.approx(cuts[:-1])
+
+
+def test_a_fade_to_a_long_black_ends_with_the_picture_that_comes():
+    finder = FadeFinder()
+    for number in range(51):  # two seconds down to black
+        finder.see(number / RATE_HZ, 120.0 * (1 - number / 50), 40.0 * (1 - number / 50))
+    for number in range(25):
+        finder.see(22.0 + number / RATE_HZ, 120.0, 40.0)
+    [fade] = finder.finish(23.0)
+    assert fade.end_s == pytest.approx(22.0)

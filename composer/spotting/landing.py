@@ -14,6 +14,7 @@ from composer.spotting.tempo_range import (
     LARGE_CHANGE,
     MAX_BPM,
     SMALL_CHANGE,
+    WishCurve,
     bar_wishes,
     tempo_range,
     wish_curve,
@@ -72,9 +73,12 @@ def notes(
     mode: TempoMode,
 ) -> tuple[str, ...]:
     """One line each: hits that are missed and why, changes of tempo that are felt, sections that are not as wished."""
-    unmet = unmet_hits(landed, frame_rate)
+    unmet = frozenset(unmet_hits(landed, frame_rate))
+    met = [(x.hit.time_s, f"{x.hit.label!r}") for x in landed if x.hit.required and x.hit not in unmet]
+    firm = sorted([(0.0, "the start"), (tempo_map.end_s, "the end"), *met])
+    wish = wish_curve(tempo_map.end_s, sections)
     missed = [landing for landing in landed if landing.hit in unmet]
-    found = [_refusal(landing, unmet, landed, frame_rate, sections, tempo_map, mode) for landing in missed]
+    found = [_refusal(landing, firm, wish, frame_rate, tempo_map.end_s, mode) for landing in missed]
     change = largest_change(tempo_map)
     if change > LARGE_CHANGE + ROUNDING:
         found.append(
@@ -87,24 +91,21 @@ def notes(
 
 def _refusal(
     landing: Landing,
-    unmet: Sequence[Hit],
-    landed: Sequence[Landing],
+    firm: Sequence[tuple[float, str]],
+    wish: WishCurve,
     frame_rate: float,
-    sections: Sequence[Section],
-    tempo_map: TempoMap,
+    end_s: float,
     mode: TempoMode,
 ) -> str:
-    """Why a required hit is missed, by how much, and where it would be met."""
+    """Why a required hit is missed, by how much, and where it would be met. ``firm``: the moments (s) that are met, in
+    order, with their names."""
     hit = landing.hit
     said = (
         f"required hit {hit.label!r} at {hit.time_s:.3f} s is missed by {landing.residual_s * 1000:+.0f} ms"
     )
     there_s = hit.time_s + landing.residual_s
-    if not 0 <= hit.time_s <= tempo_map.end_s:
-        return f"{said}: it is outside the picture, which ends at {tempo_map.end_s:.3f} s; move it inside"
-    met = [(x.hit.time_s, f"{x.hit.label!r}") for x in landed if x.hit.required and x.hit not in unmet]
-    firm = sorted([(0.0, "the start"), (tempo_map.end_s, "the end"), *met])
-    wish = wish_curve(tempo_map.end_s, sections)
+    if not 0 <= hit.time_s <= end_s:
+        return f"{said}: it is outside the picture, which ends at {end_s:.3f} s; move it inside"
     close = [(abs(at_s - hit.time_s), at_s, name) for at_s, name in firm if at_s != hit.time_s]
     for gap_s, at_s, name in sorted(close)[:2]:
         zones_s = (1.0 if name in ("the start", "the end") else 2.0) * 0.5 / frame_rate

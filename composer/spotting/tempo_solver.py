@@ -7,7 +7,8 @@ dotted one (`composer.spotting.metre`). Tempo, in quarter notes a minute in ever
 section (`composer.spotting.tempo_range`). Modes:
 
 - ``smooth``: tempo changes at bar lines, by at most 4 % a bar where the hits leave room and never by more than 10 %;
-- ``stepped``: it changes only on bar lines at section starts and required hits, by at most 10 %, and stands between;
+- ``stepped``: it changes only on bar lines planned for section starts and required hits (missed after all or not), by at
+  most 10 %, and stands between;
 - ``constant``: it never changes (`composer.spotting.steady`).
 
 What cannot be met under that is named, with the nearest place where it would be.
@@ -309,7 +310,7 @@ def _judged(film: _Film, placed: Sequence[Placed], tempo_map: TempoMap) -> _Draf
 
 
 def _rounded(lines_s: np.ndarray, metres: Sequence[Metre], spans: Sequence[int]) -> tuple[Bar, ...]:
-    """Bars whose tempi are whole microseconds and whose spans end within a few us of ``lines_s``.
+    """Bars whose tempi are whole microseconds and whose spans end within half a microsecond a beat of ``lines_s``.
 
     ``spans``: how many bars each stretch of one tempo has.
     """

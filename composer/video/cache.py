@@ -17,12 +17,15 @@ import sys
 import time
 from pathlib import Path
 
+from composer import timecode
 from composer.errors import BadInput
+from composer.versions import package_versions
 from composer.video.features import FORMAT, VideoFeatures
 
 MAX_BYTES = 1 << 30
 LEFTOVER_S = 3600.0  # an unfinished file so old was left by a run that was killed
 SUFFIX = ".features.npz"
+PACKAGES = ("av", "numpy", "open_clip_torch", "opencv-python", "scenedetect")  # that look with us
 
 
 def cache_folder() -> Path:
@@ -47,17 +50,17 @@ def entry_name(sha256: str, looked_with: dict[str, object]) -> str:
 
 @functools.cache
 def _code_sha256() -> str:
-    """Digest of the modules that look, so that none of them finds what an older one saw."""
-    digest = hashlib.sha256()
-    for module in sorted(Path(__file__).parent.glob("*.py")):
+    """Digest of what looks, modules and packages, so that none finds what an older one saw."""
+    digest = hashlib.sha256(json.dumps(package_versions(PACKAGES)).encode())
+    for module in (*sorted(Path(__file__).parent.glob("*.py")), Path(timecode.__file__)):
         digest.update(module.read_bytes())
     return digest.hexdigest()
 
 
 def find(name: str) -> VideoFeatures | None:
     """The features kept under ``name``; None where there are none that can be read."""
-    path = cache_folder() / name
-    with contextlib.suppress(BadInput, OSError):
+    with contextlib.suppress(BadInput, OSError, RuntimeError):  # the last where there is no home folder
+        path = cache_folder() / name
         if path.is_file():
             features = VideoFeatures.load(path)
             os.utime(path)
@@ -67,8 +70,8 @@ def find(name: str) -> VideoFeatures | None:
 
 def keep(name: str, features: VideoFeatures) -> None:
     """Keep ``features`` under ``name``, whole or not at all, and make room for them."""
-    folder = cache_folder()
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, RuntimeError):
+        folder = cache_folder()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         features.save(folder / name)
         _make_room(folder)

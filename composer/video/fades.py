@@ -69,11 +69,9 @@ class FadeFinder:
         runs = np.flatnonzero(np.diff(empty.astype(np.int8), prepend=0, append=0)).reshape(-1, 2)
         fades = []
         for first, end in runs.tolist():
-            around = slice(
-                *np.searchsorted(
-                    times_s, (times_s[first] - MAX_RAMP_S - FLAT_S, times_s[end - 1] + MAX_RAMP_S + FLAT_S)
-                )
-            )
+            low_s, high_s = times_s[first] - MAX_RAMP_S - FLAT_S, times_s[end - 1] + MAX_RAMP_S + FLAT_S
+            past = max(int(np.searchsorted(times_s, high_s)), end + 1)  # the next picture may come late
+            around = slice(int(np.searchsorted(times_s, low_s)), past)
             way = np.abs(brightness[around] - brightness[first:end].mean()) + contrast[around]
             fade = _fade(times_s[around], way, first - around.start, end - around.start, duration_s)
             if fade:

@@ -47,6 +47,7 @@ class Scaler:
         self._oriented = (0, False)
         self._small = VideoReformatter()  # one each: it keeps its scaling tables while the sizes stay
         self._detail = VideoReformatter()
+        self._detail_sides: tuple[int, int] | None = None  # of the first, whatever the stream changes to
 
     def small(self, picture: av.VideoFrame) -> np.ndarray:
         """(height, width, 3) uint8, long side ``side_px``, no side under ``MIN_SIDE_PX``."""
@@ -62,9 +63,11 @@ class Scaler:
     def detail(self, picture: av.VideoFrame) -> np.ndarray:
         """(height, width, 3) uint8, short side ``DETAIL_SIDE_PX`` or as large as the picture is."""
         turns, mirrored = self._orientation(picture)
-        sides = self._shown_sides(picture, turns)
-        scale = min(1.0, DETAIL_SIDE_PX / min(sides))
-        width, height = (max(1, round(side * scale)) for side in sides)
+        if self._detail_sides is None:
+            sides = self._shown_sides(picture, turns)
+            scale = min(1.0, DETAIL_SIDE_PX / min(sides))
+            self._detail_sides = max(1, round(sides[0] * scale)), max(1, round(sides[1] * scale))
+        width, height = self._detail_sides
         return _upright(_scaled(self._detail, picture, width, height, turns, DETAIL_METHOD), turns, mirrored)
 
     def _orientation(self, picture: av.VideoFrame) -> tuple[int, bool]:

@@ -126,7 +126,8 @@ class ShotController:
         )
         self._count += 1
         self._settle(time_s)
-        while self._recent[0].time_s < time_s - 2.0 * FLASH_S - NEIGHBOUR_S and len(self._recent) > 8:
+        # One older than the window stays: the picture before a cut may have been held for long.
+        while len(self._recent) > 8 and self._recent[1].time_s < time_s - 2.0 * FLASH_S - NEIGHBOUR_S:
             self._candidates.discard(self._recent.popleft().number)
 
     def finish(self, duration_s: float) -> Shots:

@@ -74,12 +74,11 @@ def _csv_entries(path: Path) -> Iterator[Node]:
             raise BadInput(
                 f"{path}:1: the first row must name the columns {', '.join(REQUIRED)} and may name tags"
             )
-        for count, row in enumerate(rows):
+        filled = (row for row in rows if any(cell.strip() for cell in row))
+        for count, row in enumerate(filled):
             line = rows.line_num
             if count >= MAX_PROMPTS:
                 raise BadInput(f"{path}:{line}: more than {MAX_PROMPTS} prompts are too many; remove some")
-            if not any(cell.strip() for cell in row):
-                continue
             if len(row) != len(header):
                 raise BadInput(f"{path}:{line}: has {len(row)} cells, not {len(header)}; mend this row")
             cells: dict[str, Node] = {
