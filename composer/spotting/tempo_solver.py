@@ -7,8 +7,8 @@ dotted one (`composer.spotting.metre`). Tempo, in quarter notes a minute in ever
 section (`composer.spotting.tempo_range`). Modes:
 
 - ``smooth``: tempo changes at bar lines, by at most 4 % a bar where the hits leave room and never by more than 10 %;
-- ``stepped``: it changes only on bar lines planned for section starts and required hits (missed after all or not), by at
-  most 10 %, and stands between;
+- ``stepped``: it changes only on bar lines planned for section starts and required hits (missed after all or not), by
+  at most 10 %, and stands between;
 - ``constant``: it never changes (`composer.spotting.steady`).
 
 What cannot be met under that is named, with the nearest place where it would be.
