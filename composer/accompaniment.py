@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from composer.music import LeadSheet, Note
 from composer.note_stage import Request, Sampling, write_best
 from composer.pipeline import CANDIDATES, Checkpoints
 from composer.spotting.cues import CueSheet
-from composer.stretches import Stretch, joined, shifted, stretches_of, whole
+from composer.stretches import Stretch, joined, shifted, stretches_of
 from composer.tokens import grid
 from composer.tokens.notes import GridNotes, NotePlan
 
@@ -39,7 +40,7 @@ def compose_accompaniment(
     network = load_checkpoint(checkpoint or Checkpoints.for_cues(cues).accompaniment)
     form = form_of(cues)
     stretches, leaning = stretches_of(form, by_section), leaning_of(form, cues)
-    requests = [accompaniment_request(form, lead, stretch, leaning) for stretch in stretches]
+    requests = accompaniment_requests(form, lead, stretches, leaning)
     streams = [stretch.streams(candidates, seed, STAGE_SEED) for stretch in stretches]
     written = write_best(network, requests, SAMPLING, streams, _habits)
     return form.notes(
@@ -47,25 +48,30 @@ def compose_accompaniment(
     )
 
 
-def accompaniment_request(
-    form: Form, lead: LeadSheet, stretch: Stretch | None = None, leaning: Leaning | None = None
-) -> Request:
-    """What the accompaniment network is asked for a stretch (all of the form, where none is given): the bars of the
-    plan, under the melody."""
-    stretch = stretch or whole(form)
-    bars = slice(stretch.bars.start, stretch.bars.stop)
-    plan = lead.harmony.plan[bars]
-    notes = np.array([bar.accompaniment_notes for bar in plan])
-    note_plan = NotePlan(
-        notes=notes,
-        velocity=np.where(notes > 0, [bar.velocity // grid.VELOCITY_STEP for bar in plan], -1),
-        register=np.where(notes > 0, [bar.register for bar in plan] - form.shifts[bars], -1),
-        melody_notes=np.array([bar.melody_notes for bar in plan]),
-    )
-    chords = form.chord_ids(lead.harmony.chords)[stretch.beats.start : stretch.beats.stop]
-    melody = stretch.cut(form.grid_notes(lead.melody))
-    place = None if leaning is None else leaning.between(stretch.beats).place
-    return Request(stretch.frame, chords, note_plan, melody, pitch_classes={}, place=place)
+def accompaniment_requests(
+    form: Form, lead: LeadSheet, stretches: Sequence[Stretch], leaning: Leaning | None = None
+) -> list[Request]:
+    """What the accompaniment network is asked for each stretch: the bars of the plan, under the melody."""
+    chords = form.chord_ids(lead.harmony.chords)
+    melody = form.grid_notes(lead.melody)
+
+    def request(stretch: Stretch) -> Request:
+        bars = slice(stretch.bars.start, stretch.bars.stop)
+        plan = lead.harmony.plan[bars]
+        notes = np.array([bar.accompaniment_notes for bar in plan])
+        note_plan = NotePlan(
+            notes=notes,
+            velocity=np.where(notes > 0, [bar.velocity // grid.VELOCITY_STEP for bar in plan], -1),
+            register=np.where(notes > 0, [bar.register for bar in plan] - form.shifts[bars], -1),
+            melody_notes=np.array([bar.melody_notes for bar in plan]),
+        )
+        own_chords = chords[stretch.beats.start : stretch.beats.stop]
+        place = None if leaning is None else leaning.between(stretch.beats).place
+        return Request(
+            stretch.frame, own_chords, note_plan, stretch.cut(melody), pitch_classes={}, place=place
+        )
+
+    return [request(stretch) for stretch in stretches]
 
 
 def _habits(request: Request, notes: GridNotes) -> np.ndarray:

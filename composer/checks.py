@@ -12,13 +12,10 @@ from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
-import numpy as np
-
 from composer.errors import BadInput, NotInstalled
 from composer.options import DEFAULT_CLIP_MODEL, DETECTORS, WrongUsage, is_cue_sheet
-from composer.spotting.cues import TIME_DIGITS, Hit
+from composer.spotting.cues import REQUIRED_WEIGHT, TIME_DIGITS, WISHED_WEIGHT, Hit
 
-USER_HIT_WEIGHT, WISHED_HIT_WEIGHT = 1.0, 0.5
 FILM_WISHES = ("hit", "markers", "silence", "tempo_mode", "start_timecode")
 FREE_WISHES = ("bars", "valence", "arousal", "density", "dynamics")
 # How a film is watched -> what stands there where nothing was asked for.
@@ -145,7 +142,7 @@ def wished_hits(
             raise BadInput(
                 f"--hit {wish.time_s:g}: the film ends at {duration_s:.2f} s; give an earlier time"
             )
-        weight = USER_HIT_WEIGHT if wish.is_required else WISHED_HIT_WEIGHT
+        weight = REQUIRED_WEIGHT if wish.is_required else WISHED_WEIGHT
         hits.append(
             Hit(wish.time_s, wish.label, weight, required=wish.is_required, kind="user", gesture=wish.gesture)
         )
@@ -158,12 +155,9 @@ def wished_hits(
 
 def hits_with(known: tuple[Hit, ...], given: tuple[Hit, ...], frame_rate: float) -> tuple[Hit, ...]:
     """Those of a cue sheet and those given beside it, in order of time; a cut within a frame of a given one is that."""
-    given_s = np.array([hit.time_s for hit in given])
-    kept = [
-        hit
-        for hit in known
-        if hit.kind != "cut" or np.abs(given_s - hit.time_s).min(initial=np.inf) > 1 / frame_rate
-    ]
+    from composer.spotting.given import without_cuts_at
+
+    kept = without_cuts_at(known, given, frame_rate)
     return tuple(sorted(dict.fromkeys((*kept, *given)), key=lambda hit: hit.time_s))
 
 

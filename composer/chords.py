@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
 from composer.form import Form, form_of
-from composer.habits import best_harmony, harmony_habits
+from composer.habits import best_candidates, best_harmony, harmony_habits
 from composer.harmony_stage import (
     Bounds,
     HarmonyRequest,
@@ -92,14 +91,14 @@ def choose_harmonies(
     streams: Sequence[Sequence[np.random.Generator]],
 ) -> list[WrittenHarmony]:
     """For each request the best of the harmonies written from its streams, by `composer.habits`."""
-    repeated = [request for request, own in zip(requests, streams, strict=True) for _ in own]
-    written = iter(write_harmony(decoder, repeated, draws, [each for own in streams for each in own]))
-    best = []
-    for request, own in zip(requests, streams, strict=True):
-        candidates = list(islice(written, len(own)))
+
+    def choose(request: HarmonyRequest, candidates: list[WrittenHarmony]) -> int:
         found = [harmony_habits(request.frame, harmony.chords) for harmony in candidates]
-        best.append(candidates[best_harmony(found, *habits)])
-    return best
+        return best_harmony(found, *habits)
+
+    return best_candidates(
+        lambda repeated, flat: write_harmony(decoder, repeated, draws, flat), requests, streams, choose
+    )
 
 
 def harmony_request(

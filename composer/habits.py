@@ -7,7 +7,9 @@ with too many leaps or wrong notes loses, one that takes its rhythm up again win
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import islice
+from typing import TypeVar
 
 import numpy as np
 
@@ -16,6 +18,9 @@ from composer.tokens import grid
 from composer.tokens.frame import Frame
 from composer.tokens.notes import GridNotes, NotePlan
 from composer.tokens.vocabulary import CHORD_NONE, chord_id, chord_roots, chord_tones
+
+Request = TypeVar("Request")
+Written = TypeVar("Written")
 
 HARMONY_HABITS = ("doubt of the key", "tonic", "changes a bar", "chords of the key")
 MELODY_HABITS = (
@@ -110,6 +115,22 @@ def accompaniment_habits(frame: Frame, chords: np.ndarray, plan: NotePlan, notes
             error(notes.pitch, plan.register), _share(lowest[known] % 12 == chord_roots()[chords[known]]),
         ]
     )  # fmt: skip
+
+
+def best_candidates(
+    write: Callable[[list[Request], list[np.random.Generator]], Sequence[Written]],
+    requests: Sequence[Request],
+    streams: Sequence[Sequence[np.random.Generator]],
+    choose: Callable[[Request, list[Written]], int],
+) -> list[Written]:
+    """Write each request once from each of its streams, all side by side, and keep of each what `choose` picks."""
+    repeated = [request for request, own in zip(requests, streams, strict=True) for _ in own]
+    written = iter(write(repeated, [each for own in streams for each in own]))
+    best = []
+    for request, own in zip(requests, streams, strict=True):
+        candidates = list(islice(written, len(own)))
+        best.append(candidates[choose(request, candidates)])
+    return best
 
 
 def best_of(candidates: Sequence[np.ndarray], mean: Sequence[float], deviation: Sequence[float]) -> int:

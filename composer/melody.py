@@ -44,7 +44,7 @@ def compose_melody(
     stretches = stretches_of(form, by_section)
     leaning, film = leaning_of(form, cues), joined([])
     for wave in in_waves(stretches, recalled_bars(form)):
-        requests = [melody_request(form, harmony, stretch, film, leaning) for stretch in wave]
+        requests = melody_requests(form, harmony, wave, film, leaning)
         streams = [stretch.streams(candidates, seed, STAGE_SEED) for stretch in wave]
         written = write_best(network, requests, SAMPLING, streams, _habits)
         parts = [shifted(notes, stretch.beats.start) for stretch, notes in zip(wave, written, strict=True)]
@@ -52,31 +52,39 @@ def compose_melody(
     return lead_sheet(form, harmony, film, stretches)
 
 
-def melody_request(
+def melody_requests(
     form: Form,
     harmony: Harmony,
-    stretch: Stretch | None = None,
+    stretches: Sequence[Stretch],
     film: GridNotes | None = None,
     leaning: Leaning | None = None,
-) -> Request:
-    """What the melody network is asked for a stretch (all of the form, where none is given): a tune over the chords,
-    themes brought back from what it has written there, or from ``film``, where they lie outside."""
-    stretch = stretch or whole(form)
+) -> list[Request]:
+    """What the melody network is asked for each stretch: a tune over the chords, themes brought back from what it has
+    written there, or from ``film``, where they lie outside."""
     chords = form.chord_ids(harmony.chords)
     recalled = recalled_bars(form)
-    beats, bars = slice(stretch.beats.start, stretch.beats.stop), slice(stretch.bars.start, stretch.bars.stop)
 
-    def theme(bar: int, written: Callable[[], GridNotes]) -> GridNotes | None:
-        source = int(recalled[stretch.bars.start + bar])
-        if source == NEW:
-            return None
-        known = shifted(written(), beats.start) if source in stretch.bars or film is None else film
-        found = recall_melody(form, stretch.bars.start + bar, source, known, chords)
-        return shifted(found, -beats.start)
+    def request(stretch: Stretch) -> Request:
+        beats, bars = (
+            slice(stretch.beats.start, stretch.beats.stop),
+            slice(stretch.bars.start, stretch.bars.stop),
+        )
 
-    plan = melody_plan(np.array([bar.melody_notes for bar in harmony.plan[bars]]))
-    place = None if leaning is None else leaning.between(stretch.beats).place
-    return Request(stretch.frame, chords[beats], plan, None, _closing(form, chords, stretch), theme, place)
+        def theme(bar: int, written: Callable[[], GridNotes]) -> GridNotes | None:
+            source = int(recalled[stretch.bars.start + bar])
+            if source == NEW:
+                return None
+            known = shifted(written(), beats.start) if source in stretch.bars or film is None else film
+            found = recall_melody(form, stretch.bars.start + bar, source, known, chords)
+            return shifted(found, -beats.start)
+
+        plan = melody_plan(np.array([bar.melody_notes for bar in harmony.plan[bars]]))
+        place = None if leaning is None else leaning.between(stretch.beats).place
+        return Request(
+            stretch.frame, chords[beats], plan, None, _closing(form, chords, stretch), theme, place
+        )
+
+    return [request(stretch) for stretch in stretches]
 
 
 def _habits(request: Request, notes: GridNotes) -> np.ndarray:

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 
 import numpy as np
 import torch
 
-from composer.habits import best_of
+from composer.habits import best_candidates, best_of
 from composer.models.checkpoint import Checkpoint
 from composer.models.decoder import Decoder, Memory
 from composer.models.sampling import Draw, decode
@@ -81,13 +80,13 @@ def write_best(
 ) -> list[note_tokens.GridNotes]:
     """Write each request once from each of its streams, as the network's card says, and keep the best by its habits."""
     drawn = replace(sampling, draws=network.draws)
-    repeated = [request for request, own in zip(requests, streams, strict=True) for _ in own]
-    written = iter(write_notes(network.decoder, repeated, drawn, [each for own in streams for each in own]))
-    best = []
-    for request, own in zip(requests, streams, strict=True):
-        candidates = list(islice(written, len(own)))
-        best.append(candidates[best_of([habits_of(request, notes) for notes in candidates], *network.habits)])
-    return best
+
+    def choose(request: Request, candidates: list[note_tokens.GridNotes]) -> int:
+        return best_of([habits_of(request, notes) for notes in candidates], *network.habits)
+
+    return best_candidates(
+        lambda repeated, flat: write_notes(network.decoder, repeated, drawn, flat), requests, streams, choose
+    )
 
 
 def _memory(request: Request) -> Memory:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
-import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from score_builders import make_cues, make_section
@@ -12,46 +10,13 @@ from score_builders import make_cues, make_section
 from composer.accompaniment import compose_accompaniment
 from composer.chords import compose_chords
 from composer.form import form_of
-from composer.habits import HABITS
 from composer.instruments import instrument_of
 from composer.melody import compose_melody
-from composer.models.checkpoint import save_checkpoint
-from composer.models.decoder import Decoder, DecoderConfig
-from composer.models.sampling import Draw
 from composer.music import BarPlan, Harmony, LeadSheet
 from composer.orchestrate import orchestrate
 from composer.palettes import PALETTES
 from composer.theory import Key
-from composer.tokens import harmony as harmony_tokens
 from composer.tokens import notes as note_tokens
-from composer.tokens.picture import COLOR_WIDTH, SEMANTIC_WIDTH
-
-SMALL = {"width": 32, "layers": 2, "heads": 2, "encoder_layers": 1}
-NOTES = DecoderConfig(
-    tuple(note_tokens.ATTRIBUTES.values()),
-    tuple(note_tokens.CONDITIONS.values()),
-    tuple(note_tokens.MEMORY.values()),
-    **SMALL,
-)
-CHORDS = DecoderConfig(
-    tuple(harmony_tokens.ATTRIBUTES.values()), tuple(harmony_tokens.CONDITIONS.values()),
-    features=(COLOR_WIDTH, SEMANTIC_WIDTH), **SMALL,
-)  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def checkpoints(tmp_path_factory):
-    """Untrained networks of the real shape, as checkpoint files."""
-    folder = tmp_path_factory.mktemp("random")
-    paths = {}
-    for index, (stage, config) in enumerate(
-        {"chords": CHORDS, "melody": NOTES, "accompaniment": NOTES}.items()
-    ):
-        torch.manual_seed(index)
-        paths[stage] = folder / f"{stage}.safetensors"
-        habits = ((0.0,) * len(HABITS[stage]), (1.0,) * len(HABITS[stage]))
-        save_checkpoint(Decoder(config), [Draw()] * len(config.attributes), paths[stage], {}, habits)
-    return paths
 
 
 def compose_with(checkpoints, cues, seed):

@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from score_builders import make_section
-from test_composer_stages import checkpoints  # noqa: F401  (a fixture)
 
 from composer.accompaniment import compose_accompaniment
 from composer.chords import compose_chords
@@ -36,7 +35,7 @@ def film(*changes):
     return CueSheet("t", tempo_map.end_s, 25.0, "00:00:00:00", sections, (), tempo_map, 1)
 
 
-def composed(cues, checkpoints, seed=3):  # noqa: F811
+def composed(cues, checkpoints, seed=3):
     how = {"seed": seed, "candidates": 2}
     harmony = compose_chords(cues, None, checkpoint=checkpoints["chords"], **how)
     lead = compose_melody(harmony, cues, checkpoint=checkpoints["melody"], **how)
@@ -70,7 +69,7 @@ EDITS = {
 
 
 @pytest.mark.parametrize("edit", EDITS)
-def test_an_edit_of_one_section_leaves_the_notes_of_the_others(edit, checkpoints):  # noqa: F811
+def test_an_edit_of_one_section_leaves_the_notes_of_the_others(edit, checkpoints):
     before = film(*FOUR)
     sections = list(before.sections)
     sections[1] = replace(sections[1], **EDITS[edit])
@@ -83,7 +82,7 @@ def test_an_edit_of_one_section_leaves_the_notes_of_the_others(edit, checkpoints
         assert notes_of(one, before, index) == notes_of(other, after, index)
 
 
-def test_an_edit_of_a_theme_is_heard_where_it_comes_back(checkpoints):  # noqa: F811
+def test_an_edit_of_a_theme_is_heard_where_it_comes_back(checkpoints):
     before = film(*FOUR)
     sections = list(before.sections)
     sections[0] = replace(sections[0], valence=-0.9, density=0.1)
@@ -94,7 +93,7 @@ def test_an_edit_of_a_theme_is_heard_where_it_comes_back(checkpoints):  # noqa: 
         assert notes_of(one, before, index) == notes_of(other, after, index)
 
 
-def test_a_section_put_in_or_left_out_leaves_the_others(checkpoints):  # noqa: F811
+def test_a_section_put_in_or_left_out_leaves_the_others(checkpoints):
     four = film({"label": "A"}, {"label": "B"}, {"label": "C"}, {"label": "D"})
     three = film({"label": "A"}, {"label": "C"}, {"label": "D"})
     one, other = composed(four, checkpoints), composed(three, checkpoints)
@@ -107,7 +106,7 @@ def test_a_section_put_in_or_left_out_leaves_the_others(checkpoints):  # noqa: F
         assert from_its_start(one, four, was) == from_its_start(other, three, now)
 
 
-def test_silencing_a_section_leaves_another_of_its_name(checkpoints):  # noqa: F811
+def test_silencing_a_section_leaves_another_of_its_name(checkpoints):
     before = film({"label": "A"}, {"label": "B"}, {"label": "A"})
     sections = (replace(before.sections[0], silent=True), *before.sections[1:])
     after = replace(before, sections=sections)
@@ -116,7 +115,7 @@ def test_silencing_a_section_leaves_another_of_its_name(checkpoints):  # noqa: F
         assert notes_of(one, before, index) == notes_of(other, after, index)
 
 
-def test_louder_music_keeps_the_names_of_its_tracks(checkpoints):  # noqa: F811
+def test_louder_music_keeps_the_names_of_its_tracks(checkpoints):
     soft = film({"style": "full-orchestra", "dynamics": 0.5}, {"style": "full-orchestra", "dynamics": 0.5})
     loud = replace(soft, sections=(soft.sections[0], replace(soft.sections[1], dynamics=0.95)))
     names = [{track.name for track in composed(cues, checkpoints).tracks} for cues in (soft, loud)]

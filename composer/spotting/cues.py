@@ -23,6 +23,7 @@ GESTURES: tuple[Gesture, ...] = get_args(Gesture)
 TEMPO_MODES: tuple[TempoMode, ...] = get_args(TempoMode)
 TIME_DIGITS = 6  # of times in s that we choose: a microsecond, as in the tempo map
 HIT_TOLERANCE_S = 0.1
+REQUIRED_WEIGHT, WISHED_WEIGHT = 1.0, 0.5  # of hits that a person gives, unless told otherwise
 
 
 @dataclass(frozen=True, slots=True)

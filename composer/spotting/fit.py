@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from composer.spotting.cues import Hit, Section, TempoMode
 from composer.spotting.segments import SHORT_FILM_S
 from composer.spotting.tempo_solver import solve
 from composer.spotting.wishes import FASTEST_BPM, SLOWEST_BPM
+from composer.timing import TempoMap
 
 NEAR_FACTORS = (1.0, 0.96, 1.04, 0.92, 1.08, 0.88, 1.13, 0.85, 1.18)
 FAR_FACTORS = (0.8, 1.24, 0.75, 1.3, 0.7, 1.37)  # for films of one section, tempo and mood loosely tied
@@ -20,22 +21,33 @@ FACTOR_WORTH = (
 FITTED_MAX_S = 300.0
 
 
+@dataclass(frozen=True)
+class Fit:
+    """Sections with the tempi that are wished in the end, and the tempo map solved for them."""
+
+    sections: tuple[Section, ...]
+    tempo_map: TempoMap
+
+
 def fit_wishes(
     duration_s: float,
     frame_rate: float,
     sections: Sequence[Section],
     hits: Sequence[Hit],
     mode: TempoMode = "smooth",
-) -> list[Section]:
+    *,
+    is_free: bool = True,
+) -> Fit:
     """The sections, all tempi moved by the one factor at which most of the hits, by weight, meet a beat.
 
     A mood leaves the tempo some room, the more so in a short film, and one tempo suits a film's cuts better
-    than another. Long films are left alone: there the tempo can bend to the cuts.
+    than another. Long films are left alone: there the tempo can bend to the cuts; so are tempi that are not
+    ``is_free``, since they were asked for.
     """
-    if duration_s > FITTED_MAX_S or not hits:
-        return list(sections)
+    if not is_free or duration_s > FITTED_MAX_S or not hits:
+        return Fit(tuple(sections), solve(duration_s, frame_rate, sections, hits, mode).tempo_map)
     factors = NEAR_FACTORS + (FAR_FACTORS if duration_s <= SHORT_FILM_S else ())
-    best: tuple[float, list[Section]] | None = None
+    best: tuple[float, Fit] | None = None
     for factor in factors:
         moved = []
         for section in sections:
@@ -53,5 +65,6 @@ def fit_wishes(
         wish = (0.3 + sum(hit.weight for hit in hits) / len(hits)) * abs(np.log(factor)) / FACTOR_WORTH
         cost = missed + wish + 5 * max(solution.largest_change - 0.05, 0.0)
         if best is None or cost < best[0] - 1e-9:
-            best = (cost, moved)
-    return best[1] if best is not None else list(sections)
+            best = (cost, Fit(tuple(moved), solution.tempo_map))
+    assert best is not None
+    return best[1]

@@ -50,12 +50,15 @@ def unmet_hits(landed: Sequence[Landing], frame_rate: float) -> tuple[Hit, ...]:
     return tuple(x.hit for x in landed if x.hit.required and abs(x.residual_s) > 0.5 / frame_rate)
 
 
+def tempo_changes(tempo_map: TempoMap) -> np.ndarray:
+    """How much the tempo changes from each bar to the next, up or down, as ratio - 1: (K - 1,)."""
+    tempo_us = np.array([bar.tempo_us for bar in tempo_map.bars], dtype=np.float64)
+    return np.maximum(tempo_us[1:] / tempo_us[:-1], tempo_us[:-1] / tempo_us[1:]) - 1
+
+
 def largest_change(tempo_map: TempoMap) -> float:
     """The largest change of tempo from one bar to the next, as ratio - 1."""
-    tempo_us = np.array([bar.tempo_us for bar in tempo_map.bars], dtype=np.float64)
-    if tempo_us.size < 2:
-        return 0.0
-    return float(np.max(np.maximum(tempo_us[1:] / tempo_us[:-1], tempo_us[:-1] / tempo_us[1:])) - 1)
+    return float(tempo_changes(tempo_map).max(initial=0.0))
 
 
 def out_of_range(tempo_map: TempoMap, sections: Sequence[Section]) -> np.ndarray:

@@ -22,11 +22,12 @@ from composer.spotting.choices import choose_keys, choose_styles, choose_tags, c
 from composer.spotting.cues import TEMPO_MODES, TIME_DIGITS, CueSheet, Hit, Section, TempoMode
 from composer.spotting.curves import Movement, section_curves
 from composer.spotting.fit import fit_wishes
+from composer.spotting.given import without_cuts_at
 from composer.spotting.metre import DEFAULT_METRE, Metre
 from composer.spotting.segments import STEP_S, Segment, section_labels, segment_film
 from composer.spotting.silences import Silence, rest_reasons, silences_of
 from composer.spotting.tempo_range import MAX_BPM, MIN_BPM
-from composer.spotting.tempo_solver import MAX_HITS, solve
+from composer.spotting.tempo_solver import MAX_HITS
 from composer.spotting.wishes import mood_to_wishes
 from composer.theory import Key
 from composer.video.features import VideoFeatures
@@ -60,17 +61,17 @@ def spot(
     segments = _segments(features, curve, silences, hits)
     sections = _sections(features, curve, segments, key, style, tempo_bpm, metre, rng)
     all_hits = _all_hits(features, segments, hits)
-    if tempo_bpm is None:
-        sections = fit_wishes(features.duration_s, features.frame_rate, sections, all_hits, tempo_mode)
-    solution = solve(features.duration_s, features.frame_rate, sections, all_hits, tempo_mode)
+    fit = fit_wishes(
+        features.duration_s, features.frame_rate, sections, all_hits, tempo_mode, is_free=tempo_bpm is None
+    )
     return CueSheet(
         title=PurePath(features.source).stem or "untitled",
         duration_s=features.duration_s,
         frame_rate=features.frame_rate,
         start_timecode=features.start_timecode,
-        sections=tuple(sections),
+        sections=fit.sections,
         hits=all_hits,
-        tempo_map=solution.tempo_map,
+        tempo_map=fit.tempo_map,
         seed=seed,
         provenance={"input": features.source, "input_sha256": features.sha256},
         accents=accents_of(features, all_hits, [(s.start_s, s.end_s) for s in segments if s.silence]),
@@ -233,15 +234,13 @@ def _all_hits(features: VideoFeatures, segments: Sequence[Segment], given: Seque
     """The given hits and the cuts, in order of time. A cut within a frame of a given hit is that hit; one in a silence
     has no music to meet.
     """
-    frame_s = 1.0 / features.frame_rate
     silent = [(segment.start_s, segment.end_s) for segment in segments if segment.silence]
-    given_s = np.sort([hit.time_s for hit in given])
-    cuts = [
+    heard = [
         hit
         for hit in _cut_hits(features, segments)
         if not any(start_s < hit.time_s < end_s for start_s, end_s in silent)
-        and np.abs(given_s - hit.time_s).min(initial=np.inf) > frame_s
     ]
+    cuts = without_cuts_at(heard, given, features.frame_rate)
     return tuple(sorted((*cuts, *given), key=lambda hit: hit.time_s))
 
 

@@ -55,9 +55,11 @@ from composer.spotting.landing import (
     largest_change,
     notes,
     out_of_range,
+    tempo_changes,
     unmet_hits,
 )
 from composer.spotting.metre import Metre
+from composer.spotting.samples import nearest
 from composer.spotting.steady import TINY_S, one_bar, one_tempo
 from composer.spotting.tempo_range import (
     LARGE_CHANGE,
@@ -239,8 +241,11 @@ def _pin(film: _Film, placed: Placed) -> Pin:
     if anchor.kind == "required":
         price = REQUIRED_PRICE * (0.5 + anchor.weight)
         return Pin(placed.eighth / 2, anchor.time_s, price, anchor.zone_s, is_firm=True)
-    price = WISHED_PRICE * (0.3 + 0.7 * anchor.weight)
-    return Pin(placed.eighth / 2, anchor.time_s, price, zone_of(film.frame_rate))
+    return _wished_pin(film, placed.eighth / 2, anchor.time_s, anchor.weight)
+
+
+def _wished_pin(film: _Film, beat: float, time_s: float, weight: float) -> Pin:
+    return Pin(beat, time_s, WISHED_PRICE * (0.3 + 0.7 * weight), zone_of(film.frame_rate))
 
 
 def _second_look(film: _Film, pins: Sequence[Pin], lines_s: np.ndarray, metres: Sequence[Metre]) -> list[Pin]:
@@ -261,20 +266,15 @@ def _second_look(film: _Film, pins: Sequence[Pin], lines_s: np.ndarray, metres: 
     ]
     taken = {pin.beat for pin in kept} | {0.0, float(line_beats[-1])}
     pinned = {pin.time_s for pin in kept}
-    for hit in sorted(film.hits, key=lambda hit: -hit.weight):
-        nearest = _nearest(times_s, hit.time_s)
-        beat = float(pulses[nearest])
-        near = abs(times_s[nearest] - hit.time_s) < SECOND_LOOK_S and hit.time_s not in pinned
+    heaviest_first = sorted(film.hits, key=lambda hit: -hit.weight)
+    places = nearest(times_s, np.array([hit.time_s for hit in heaviest_first]))
+    for hit, place in zip(heaviest_first, places.tolist(), strict=True):
+        beat = float(pulses[place])
+        near = abs(times_s[place] - hit.time_s) < SECOND_LOOK_S and hit.time_s not in pinned
         if near and not hit.required and not {beat - 0.5, beat, beat + 0.5} & taken:
             taken.add(beat)
-            price = WISHED_PRICE * (0.3 + 0.7 * hit.weight)
-            kept.append(Pin(beat, hit.time_s, price, zone_of(film.frame_rate)))
+            kept.append(_wished_pin(film, beat, hit.time_s, hit.weight))
     return sorted(kept, key=lambda pin: pin.beat)
-
-
-def _nearest(times_s: np.ndarray, time_s: float) -> int:
-    right = int(np.clip(np.searchsorted(times_s, time_s), 1, times_s.size - 1))
-    return right if times_s[right] - time_s < time_s - times_s[right - 1] else right - 1
 
 
 def _judged(film: _Film, placed: Sequence[Placed], tempo_map: TempoMap) -> _Draft:
@@ -282,8 +282,7 @@ def _judged(film: _Film, placed: Sequence[Placed], tempo_map: TempoMap) -> _Draf
     required = [hit for hit in film.hits if hit.required]
     landed = landings(tempo_map, required)
     unmet = set(unmet_hits(landed, film.frame_rate))
-    tempo_us = np.array([bar.tempo_us for bar in tempo_map.bars], dtype=np.float64)
-    change = np.maximum(tempo_us[1:] / tempo_us[:-1], tempo_us[:-1] / tempo_us[1:]) - 1
+    change = tempo_changes(tempo_map)
     outside = out_of_range(tempo_map, film.sections)
     eighths = [x for x in landed if x.on == "eighth" and x.hit not in unmet]
     steep = np.nonzero(change > (LARGE_CHANGE if film.stepped else SMALL_CHANGE) + 1e-4)[0]

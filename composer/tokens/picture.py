@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike
 
 from composer.errors import BadInput
 from composer.hostile import read_arrays
+from composer.spotting.samples import inside
 from composer.timing import TempoMap
 from composer.video.features import VideoFeatures
 from composer.video.prompts import PROMPTS
@@ -181,7 +182,4 @@ def _color_token(light: ArrayLike, motion: float, chroma: np.ndarray) -> np.ndar
 
 def _during(times_s: np.ndarray, low_s: float, high_s: float) -> np.ndarray:
     """Indices of the samples from low_s to high_s, or of the nearest one where a bar is shorter than the interval."""
-    inside = np.flatnonzero((times_s >= low_s) & (times_s < high_s))
-    if len(inside) or not len(times_s):
-        return inside
-    return np.array([int(np.abs(times_s - (low_s + high_s) / 2).argmin())])
+    return np.flatnonzero(inside(times_s, low_s, high_s)) if len(times_s) else np.zeros(0, np.int64)

@@ -37,6 +37,7 @@ from composer.note_stage import write_notes
 from composer.orchestrate import orchestrate
 from composer.pipeline import CANDIDATES, FOLDER
 from composer.spotting.cues import CueSheet
+from composer.stretches import whole
 from composer.theory import Key, estimate_key
 from composer.tokens import grid
 from composer.tokens.frame import MAX_NOTES_A_BAR
@@ -130,7 +131,10 @@ def _controls_batch(networks: dict[str, Network], numbers: Sequence[int], seed: 
     harmonies = [chords.harmony_of(form, each) for form, each in zip(forms, written, strict=True)]
     tunes = write_notes(
         networks["melody"].decoder,
-        [melody.melody_request(form, each) for form, each in zip(forms, harmonies, strict=True)],
+        [
+            melody.melody_requests(form, each, [whole(form)])[0]
+            for form, each in zip(forms, harmonies, strict=True)
+        ],
         replace(melody.SAMPLING, draws=networks["melody"].draws),
         [stream(seed, 12, number) for number in numbers],
     )
@@ -139,7 +143,8 @@ def _controls_batch(networks: dict[str, Network], numbers: Sequence[int], seed: 
         for form, harmony, tune in zip(forms, harmonies, tunes, strict=True)
     ]
     planned = [
-        accompaniment.accompaniment_request(form, lead) for form, lead in zip(forms, leads, strict=True)
+        accompaniment.accompaniment_requests(form, lead, [whole(form)])[0]
+        for form, lead in zip(forms, leads, strict=True)
     ]
     random = [
         replace(request, plan=random_plan(form, stream(seed, 13, number)))

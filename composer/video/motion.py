@@ -21,6 +21,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from composer.spotting.samples import distance_to_nearest
 from composer.video.beats import Beats, visual_beats
 
 SAMPLES_HZ = 5.0
@@ -131,10 +132,5 @@ def _sampled(times_s: np.ndarray, ends_s: np.ndarray, values: np.ndarray) -> np.
         sums = np.bincount(slots, values, len(times_s))
         known = np.flatnonzero(counts)
         sampled[:] = np.interp(times_s, times_s[known], sums[known] / counts[known])
-        after = np.minimum(np.searchsorted(known, np.arange(len(times_s))), len(known) - 1)
-        nearest = np.minimum(
-            np.abs(times_s - times_s[known[after]]),
-            np.abs(times_s - times_s[known[np.maximum(after - 1, 0)]]),
-        )
-        sampled[nearest > MAX_FLOW_GAP_S] = 0.0
+        sampled[distance_to_nearest(times_s, times_s[known]) > MAX_FLOW_GAP_S] = 0.0
     return sampled

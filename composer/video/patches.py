@@ -23,11 +23,11 @@ GRID = 7  # patches a side
 PATCH_PX = 4  # a side
 THUMBNAIL_PX = GRID * PATCH_PX
 BATCH = 64  # pictures compared at once
-PIXEL_MEAN = (0.48145466, 0.4578275, 0.40821073)  # of CLIP's training pictures
-PIXEL_STD = (0.26862954, 0.26130258, 0.27577711)
+CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)  # of CLIP's training pictures
+CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 _SLACK_S = 1e-6  # rounding of timestamps
-_GAIN = np.float32(1.0 / 255.0) / np.array(PIXEL_STD, np.float32)
-_OFFSET = np.array(PIXEL_MEAN, np.float32) / np.array(PIXEL_STD, np.float32)
+_GAIN = np.float32(1.0 / 255.0) / np.array(CLIP_STD, np.float32)
+_OFFSET = np.array(CLIP_MEAN, np.float32) / np.array(CLIP_STD, np.float32)
 
 
 @dataclass(frozen=True)

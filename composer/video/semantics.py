@@ -19,7 +19,7 @@ import numpy as np
 
 from composer.errors import BadInput, NotInstalled
 from composer.video.likeness import block_scores, blocks_of
-from composer.video.patches import PATCHES_HZ, PatchMotion, patch_dissimilarity
+from composer.video.patches import CLIP_MEAN, CLIP_STD, PATCHES_HZ, PatchMotion, patch_dissimilarity
 from composer.video.prompts import PROMPTS, Prompt
 
 INTERVAL_S = 1.0
@@ -34,8 +34,6 @@ HUB_PATIENCE_S = 5.0
 DEFAULT_MODEL = "ViT-B-32"
 DEFAULT_REPOSITORY = "laion/CLIP-ViT-B-32-laion2B-s34B-b79K"  # as open_clip names it for the first tag below
 PREFERRED_TAGS = ("laion2b_s34b_b79k", "laion2b_s32b_b79k", "laion2b_s34b_b88k", "datacomp_xl_s13b_b90k")
-CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
-CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from composer.spotting.cues import HIT_TOLERANCE_S, Hit
+from composer.spotting.cues import HIT_TOLERANCE_S, REQUIRED_WEIGHT, WISHED_WEIGHT, Hit
 from composer.spotting.markers.clock import Clock
 from composer.spotting.markers.labels import better_name, read_label
 from composer.spotting.markers.source import (
     CUT_WEIGHT,
-    MARKER_WEIGHT,
-    WISHED_WEIGHT,
     Found,
     refuse,
 )
@@ -109,7 +107,7 @@ def _marker(path: Path, line: int, moment: str, text: str, clock: Clock, drop_fr
     hit = Hit(
         time_s=_seconds(path, line, moment, clock, drop_frame),
         label=label.name or "marker",
-        weight=WISHED_WEIGHT if label.is_wished else MARKER_WEIGHT,
+        weight=WISHED_WEIGHT if label.is_wished else REQUIRED_WEIGHT,
         required=not label.is_wished,
         kind="marker",
         gesture=label.gesture,

@@ -11,7 +11,7 @@ from composer.hostile import read_bytes
 from composer.spotting.cues import Hit
 
 MAX_BYTES = 16 * 2**20
-CUT_WEIGHT, WISHED_WEIGHT, MARKER_WEIGHT = 0.5, 0.5, 1.0
+CUT_WEIGHT = 0.5
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF16_LE, "utf-16"),  # Premiere

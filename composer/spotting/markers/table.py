@@ -14,13 +14,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from composer.spotting.cues import GESTURES, HIT_TOLERANCE_S, Hit
+from composer.spotting.cues import GESTURES, HIT_TOLERANCE_S, REQUIRED_WEIGHT, WISHED_WEIGHT, Hit
 from composer.spotting.markers.clock import Clock
 from composer.spotting.markers.labels import better_name, read_label
 from composer.spotting.markers.source import (
     CUT_WEIGHT,
-    MARKER_WEIGHT,
-    WISHED_WEIGHT,
     Found,
     refuse,
 )
@@ -156,7 +154,7 @@ def _hit(row: _Row, clock: Clock, *, is_cut: bool) -> Hit:
     return Hit(
         time_s=time_s,
         label=label.name or "marker",
-        weight=row.number("weight", 1.0, MARKER_WEIGHT if required else WISHED_WEIGHT),
+        weight=row.number("weight", 1.0, REQUIRED_WEIGHT if required else WISHED_WEIGHT),
         tolerance_s=row.number("tolerance", 60.0, HIT_TOLERANCE_S),
         required=required,
         kind="marker",
