@@ -170,7 +170,10 @@ def _chunks(file, start: int, end: int) -> Iterator[tuple[bytes, tuple[int, int]
             yield header[8:12], (body + 4, body + size)
         else:
             yield name, (body, body + size)
-        position = body + size + (size & 1)
+        position = body + size
+        file.seek(position)
+        if size & 1 and file.read(1) == b"\0":  # some writers of .sf3 leave the padding out
+            position += 1
 
 
 def _record_count(span: tuple[int, int] | None, record_bytes: int) -> int:

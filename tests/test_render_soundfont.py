@@ -43,6 +43,14 @@ def test_a_sound_structure_passes(tmp_path):
     assert len(sha256_of(path)) == 64
 
 
+def test_odd_chunks_without_padding_pass(tmp_path):
+    path = tmp_path / "a.sf3"
+    even = chunk(b"LIST", b"sdta" + chunk(b"smpl", b"\1\0" * 100))
+    odd = chunk(b"LIST", b"sdta" + chunk(b"smpl", b"\1\0" * 100 + b"\1")[:-1])[:-1]
+    path.write_bytes(font().replace(even, odd))
+    check_soundfont(path)
+
+
 @pytest.mark.parametrize(
     ("content", "cause"),
     [
