@@ -2,10 +2,10 @@
 
 Convention: SMF type 1 (MMA, *Standard MIDI Files 1.0*, RP-001), 480 ticks a quarter note, so that twelfths
 of a beat and 32nds are exact. Track 0 is the conductor: name, SMPTE offset, metre, tempo, keys, markers, cue
-points, and text events for what MIDI has no event for (``key=value`` provenance, ``chord=Am7``). Every other
-track is one instrument: name, program, CC7, CC10, then CC11 and notes; drums on channel 10. Every track ends
-where the tempo map ends. mido writes, for pretty_midi and symusic drop markers, cue points and the SMPTE
-offset.
+points, and text events for what MIDI has no event for (``key=value`` provenance, ``chord=Am7``, and
+``mood=0.32,-0.15`` for the film's valence and arousal from there on). Every other track is one instrument: name,
+program, CC7, CC10, then CC11 and notes; drums on channel 10. Every track ends where the tempo map ends. mido writes,
+for pretty_midi and symusic drop markers, cue points and the SMPTE offset.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import mido
 
 from composer.midi_reader import CHORDS_END, DRUM_CHANNEL, NO_CHORD
 from composer.midi_reader import read_midi as read_midi
-from composer.music import Note, Score, Track
+from composer.music import MOOD_DIGITS, MoodPoint, Note, Score, Track
 from composer.output import staged_file
 from composer.theory import Key
 from composer.timecode import ascii_text, is_drop_frame, parse_timecode
@@ -56,6 +56,11 @@ def midi_bytes(score: Score) -> bytes:
     buffer = io.BytesIO()
     file.save(file=buffer)
     return buffer.getvalue()
+
+
+def mood_text(mood: MoodPoint) -> str:
+    """The text event that carries a mood, such as ``mood=0.32,-0.15``."""
+    return f"mood={mood.valence:.{MOOD_DIGITS}f},{mood.arousal:.{MOOD_DIGITS}f}"
 
 
 def smpte_rate(frame_rate: float, drop_frame: bool = False) -> float:
@@ -121,6 +126,8 @@ def _conductor(score: Score, end: int) -> mido.MidiTrack:
             "text",
             text=f"chord={CHORDS_END}",
         )
+    for mood in score.moods:
+        add(_ticks(mood.onset_beats), 9, "text", text=mood_text(mood))
     return _track_from(events, end)
 
 

@@ -7,6 +7,7 @@ rebuilt from metre and tempo; a bar whose tempo changes inside gets the constant
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -15,7 +16,18 @@ from pathlib import Path
 
 from composer.errors import BadInput
 from composer.instruments import instrument_of
-from composer.music import PITCH_NAMES, QUALITIES, ROLES, Chord, ChordSpan, Marker, Note, Score, Track
+from composer.music import (
+    PITCH_NAMES,
+    QUALITIES,
+    ROLES,
+    Chord,
+    ChordSpan,
+    Marker,
+    MoodPoint,
+    Note,
+    Score,
+    Track,
+)
 from composer.smf import MetaEvent, MidiTrack, SmfError, parse_smf
 from composer.theory import Key
 from composer.timecode import parse_timecode
@@ -87,6 +99,7 @@ def score_from_bytes(data: bytes, title: str = "") -> Score:
         chords=_chord_spans(metas.chords, end_beats),
         keys=tuple(metas.keys),
         markers=tuple(metas.markers),
+        moods=tuple(metas.moods),
         frame_rate=frame_rate,
         start_timecode=_start_timecode(provenance.pop("start_timecode", ""), metas),
         provenance=provenance,
@@ -103,6 +116,7 @@ class _Metas:
     keys: list[tuple[float, str]] = field(default_factory=list)
     markers: list[Marker] = field(default_factory=list)
     chords: list[tuple[float, str]] = field(default_factory=list)
+    moods: list[MoodPoint] = field(default_factory=list)
     provenance: dict[str, str] = field(default_factory=dict)
     smpte: bytes = b""
 
@@ -153,6 +167,8 @@ class _Metas:
         elif event.kind == _TEXT and is_first and (match := _PROVENANCE.fullmatch(event.text)):
             if match[1] == "chord":
                 self.chords.append((beat, match[2]))
+            elif match[1] == "mood":
+                self.moods += _mood_point(beat, match[2])
             elif event.tick == 0:
                 self.provenance[match[1]] = match[2]
 
@@ -319,6 +335,17 @@ def _parse_chord(text: str) -> Chord | None:
     if match is None or match[1] not in PITCH_NAMES or match[2] not in QUALITIES:
         raise SmfError(f"its text event 'chord={text}' names no known chord")
     return Chord(PITCH_NAMES.index(match[1]), match[2])
+
+
+def _mood_point(beat: float, text: str) -> list[MoodPoint]:
+    """The point that a ``mood=`` event gives, none where it is malformed: the music can do without."""
+    try:
+        valence, arousal = map(float, text.split(","))
+    except ValueError:
+        return []
+    if not (math.isfinite(valence) and math.isfinite(arousal)):
+        return []
+    return [MoodPoint(beat, min(max(valence, -1.0), 1.0), min(max(arousal, -1.0), 1.0))]
 
 
 def _frame_rate(text: str, metas: _Metas) -> float:

@@ -26,6 +26,7 @@ QUALITIES: dict[str, tuple[int, ...]] = {
     "m7b5": (0, 3, 6, 10),
 }
 
+MOOD_DIGITS = 2  # after the point, as moods are written: a hundredth is not heard
 ROLES = ("melody", "counter", "pad", "arpeggio", "bass", "percussion")
 
 
@@ -116,6 +117,19 @@ class Marker:
     kind: str = "section"
 
 
+@dataclass(frozen=True, slots=True)
+class MoodPoint:
+    """The film's mood from ``onset_beats`` on, until the next point: valence and arousal, -1..1 (Russell 1980)."""
+
+    onset_beats: float
+    valence: float
+    arousal: float
+
+    def __post_init__(self) -> None:
+        if not (-1 <= self.valence <= 1 and -1 <= self.arousal <= 1):
+            raise ValueError(f"mood ({self.valence}, {self.arousal}) is outside -1..1")
+
+
 @dataclass(frozen=True)
 class Track:
     """One instrument. ``program`` is the General MIDI program 0-127; on drums it picks the kit.
@@ -144,8 +158,9 @@ class Track:
 class Score:
     """A finished piece: what `composer.midi` and `composer.musicxml` write.
 
-    ``keys`` are (beat, name) pairs such as ``(0.0, "Am")``. ``frame_rate`` (frames/s) and ``start_timecode``
-    ("HH:MM:SS:FF") feed the SMPTE offset and the hit markers. ``provenance`` is a flat text-to-text mapping.
+    ``keys`` are (beat, name) pairs such as ``(0.0, "Am")``; ``moods`` are in order of onset. ``frame_rate``
+    (frames/s) and ``start_timecode`` ("HH:MM:SS:FF") feed the SMPTE offset and the hit markers. ``provenance`` is a
+    flat text-to-text mapping.
     """
 
     title: str
@@ -154,6 +169,7 @@ class Score:
     chords: tuple[ChordSpan, ...] = ()
     keys: tuple[tuple[float, str], ...] = ()
     markers: tuple[Marker, ...] = ()
+    moods: tuple[MoodPoint, ...] = ()
     frame_rate: float = 25.0
     start_timecode: str = "00:00:00:00"
     provenance: dict[str, str] = field(default_factory=dict)

@@ -16,6 +16,7 @@ from composer.cue_spans import CueSpan, cue_spans, hit_beats
 from composer.dynamics import DynamicsCurve, expression_points, stroke_velocity, velocity_of
 from composer.gestures import Gestures
 from composer.instruments import INSTRUMENTS
+from composer.moods import film_moods
 from composer.music import ROLES, ChordSpan, LeadSheet, Marker, Note, Score, Track
 from composer.section_setting import Part, SectionSetting
 from composer.spotting.cues import CueSheet
@@ -54,6 +55,7 @@ def orchestrate(lead: LeadSheet, accompaniment: tuple[Note, ...], cues: CueSheet
         chords=_clipped(lead.harmony.chords, cues.tempo_map.end_beats),
         keys=_keys(spans),
         markers=_markers(spans, cues),
+        moods=film_moods(spans, cues.tempo_map),
         frame_rate=cues.frame_rate,
         start_timecode=cues.start_timecode,
         provenance=dict(cues.provenance),
