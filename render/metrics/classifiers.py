@@ -7,6 +7,7 @@ level before it is looked at, because a classifier hears gain and a renderer's g
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
@@ -68,9 +69,11 @@ class LiteRtClassifier:
         except ImportError:
             raise NotInstalled("LiteRT is missing; install it with `pip install ai-edge-litert`") from None
         try:
-            self._interpreter = Interpreter(
-                str(path), experimental_preserve_all_tensors=True, num_threads=1
-            )  # else LiteRT overwrites what is not an output
+            with warnings.catch_warnings():  # it warns of the memory that keeping hidden layers takes
+                warnings.simplefilter("ignore")
+                self._interpreter = Interpreter(
+                    str(path), experimental_preserve_all_tensors=True, num_threads=1
+                )
             self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise BadInput(f"{path}: no readable .tflite file ({_line(error)})") from None
