@@ -14,11 +14,12 @@ import soundfile
 
 from render.errors import BadInput, OutOfResources
 from render.files import replacing
+from render.sounds import Sound, blocks, peak_of
 
 SAMPLE_RATE = 48_000
 MAX_CHANNELS = 8
 MAX_READ_BYTES = 8 * 2**30  # of float32 samples: about three hours of stereo at 96 kHz
-_BLOCK_FRAMES = 1 << 18
+_READ_FRAMES = 1 << 18
 _PCM24_STEP = 2.0**-23
 
 
@@ -40,6 +41,11 @@ class Audio:
             raise ValueError(f"sample rate {self.sample_rate} Hz is outside 1000-768000")
 
     @property
+    def channels(self) -> int:
+        """How many channels."""
+        return int(self.samples.shape[0])
+
+    @property
     def length_samples(self) -> int:
         """Samples a channel."""
         return int(self.samples.shape[1])
@@ -52,29 +58,27 @@ class Audio:
     @property
     def peak(self) -> float:
         """Largest magnitude of a sample, 1.0 = full scale."""
-        return max(
-            (float(np.abs(self.samples[:, i : i + _BLOCK_FRAMES]).max()) for i in self._block_starts()),
-            default=0.0,
-        )
+        return peak_of(self)
 
-    def _block_starts(self) -> range:
-        return range(0, self.length_samples, _BLOCK_FRAMES)
+    def read(self, start: int, stop: int) -> np.ndarray:
+        """Samples ``start`` to ``stop``: (channels, stop - start) float32, a view (`render.sounds.Sound`)."""
+        return self.samples[:, start:stop]
 
 
-def write_wav(audio: Audio, path: Path) -> None:
-    """Write ``audio`` as 24-bit PCM, atomically. Samples beyond full scale are clipped.
+def write_wav(sound: Sound, path: Path) -> None:
+    """Write ``sound`` as 24-bit PCM, atomically. Samples beyond full scale are clipped.
 
     Raises OutOfResources when the disk is full or the file would pass WAV's 4 GiB, BadInput when the folder cannot
     be written.
     """
-    size = audio.length_samples * audio.samples.shape[0] * 3
+    size = sound.length_samples * sound.channels * 3
     if size > 2**32 - 4096:
         raise OutOfResources(
             f"{path}: {size / 2**30:.1f} GiB is more than a WAV file can hold; render it in parts"
         )
     with replacing(path) as partial:
         try:
-            _write_pcm24(audio, partial)
+            _write_pcm24(sound, partial)
         except soundfile.LibsndfileError as error:
             raise OutOfResources(f"{path}: could not be written ({error}); free some disk space") from None
 
@@ -90,25 +94,23 @@ def read_wav(path: Path) -> Audio:
                 raise BadInput(
                     f"{path}: {frames} samples; give a sound file that is neither empty nor hours long"
                 )
-            blocks = []
-            while len(block := file.read(_BLOCK_FRAMES, dtype="float32", always_2d=True)):
-                blocks.append(block.T)
+            parts = []
+            while len(block := file.read(_READ_FRAMES, dtype="float32", always_2d=True)):
+                parts.append(block.T)
     except FileNotFoundError:
         raise BadInput(f"{path}: no such file; check the path") from None
     except (OSError, soundfile.SoundFileError) as error:
         cause = " ".join(str(error).split())
         raise BadInput(f"{path}: not a readable sound file ({cause}); give a WAV file") from None
-    if not blocks:
+    if not parts:
         raise BadInput(f"{path}: no sound could be read; give a sound file that is complete")
-    samples = np.concatenate(blocks, axis=1)
+    samples = np.concatenate(parts, axis=1)
     if not np.isfinite(samples).all():
         raise BadInput(f"{path}: holds samples that are no numbers; write the file again")
     return Audio(np.ascontiguousarray(samples), rate)
 
 
-def _write_pcm24(audio: Audio, path: Path) -> None:
-    channels = audio.samples.shape[0]
-    with soundfile.SoundFile(path, "w", audio.sample_rate, channels, "PCM_24", format="WAV") as target:
-        for start in audio._block_starts():
-            block = np.clip(audio.samples[:, start : start + _BLOCK_FRAMES], -1.0, 1.0 - _PCM24_STEP)
-            target.write(np.ascontiguousarray(block.T))
+def _write_pcm24(sound: Sound, path: Path) -> None:
+    with soundfile.SoundFile(path, "w", sound.sample_rate, sound.channels, "PCM_24", format="WAV") as target:
+        for block in blocks(sound):
+            target.write(np.ascontiguousarray(np.clip(block, -1.0, 1.0 - _PCM24_STEP).T))

@@ -2,21 +2,23 @@
 
 Convention: integrated loudness in LUFS and gating after ITU-R BS.1770-4 (K-weighting filters from pyloudnorm); true
 peak in dBTP from 4x oversampling (BS.1770-4, annex 2). Presets: broadcast -23 LUFS (EBU R 128), us-tv -24 (ATSC A/85),
-web -14 (streaming services). A clip shorter than one 400 ms block is measured as one ungated block. Everything works
-in blocks, so memory stays flat for a two-hour film.
+web -14 (streaming services). A clip shorter than one 400 ms block is measured as one ungated block. A mix is read
+block by block (`render.sounds`): once for its curves of power and peak, on which gain and limiter are found, and once
+more with both applied, so memory stays flat for a two-hour film.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from pyloudnorm import IIRfilter
 from scipy.ndimage import minimum_filter1d
-from scipy.signal import lfilter, oaconvolve, resample_poly
+from scipy.signal import firwin, lfilter
 
 from render.audio import Audio
+from render.sounds import BLOCK_SAMPLES, Sound, blocks
 
 PRESETS: dict[str, float | None] = {"broadcast": -23.0, "us-tv": -24.0, "web": -14.0, "none": None}
 CEILING_DBTP = -1.0
@@ -24,12 +26,12 @@ MAX_LIMITING_DB = 10.0  # a mix that needs more is left quieter than its preset 
 LOUDNESS_TOLERANCE_LU = 0.1
 SILENT_LUFS = -120.0
 
-_BLOCK_S, _STEP_S = 0.4, 0.1
+_POWER_STEP_S, _STEPS_A_GATE, _STEPS_A_BLOCK = 0.01, 10, 40  # gating blocks of 400 ms, every 100 ms
 _ABSOLUTE_GATE_LUFS, _RELATIVE_GATE_LU = -70.0, -10.0
-_OVERSAMPLING = 4
+_OVERSAMPLING, _HALF_LENGTH = 4, 10  # of the interpolation filter, in samples
+_HOP = 32  # samples a step of the peak curve and of the limiter's gain
 _LOOK_AHEAD_S = 0.02
-_MARGIN_SAMPLES = 4096  # context on both sides of a block: more than the limiter and the resampler look
-_BLOCK_SAMPLES = 1 << 18
+_HEADROOM = 0.998  # a moving gain may raise what lies between two samples a little
 _MAX_ROUNDS = 6
 
 
@@ -37,152 +39,219 @@ _MAX_ROUNDS = 6
 class Mastered:
     """A mix at its delivery level, and what was done: gain before the limiter, and the most the limiter took away."""
 
-    audio: Audio
+    sound: Sound
     loudness_lufs: float
     true_peak_dbtp: float
     gain_db: float
     limiting_db: float
     warnings: tuple[str, ...]
 
+    @property
+    def audio(self) -> Audio:
+        """The whole sound in memory."""
+        return _in_memory(self.sound)
 
-def master(audio: Audio, preset: str, ceiling_dbtp: float = CEILING_DBTP) -> Mastered:
-    """Bring ``audio`` to the loudness of ``preset`` (a key of `PRESETS`) without passing ``ceiling_dbtp``.
+
+@dataclass(frozen=True, eq=False)
+class Levelled:
+    """``source`` times ``gain`` times the limiter's gain: (steps,) float32, one value for every 32 samples."""
+
+    source: Sound
+    gain: float
+    limiter: np.ndarray
+
+    @property
+    def sample_rate(self) -> int:
+        """In Hz."""
+        return self.source.sample_rate
+
+    @property
+    def channels(self) -> int:
+        """How many."""
+        return self.source.channels
+
+    @property
+    def length_samples(self) -> int:
+        """Samples a channel."""
+        return self.source.length_samples
+
+    def read(self, start: int, stop: int) -> np.ndarray:
+        """See `render.sounds.Sound`."""
+        out = self.source.read(start, stop) * np.float32(self.gain)
+        first, last = max(0, start // _HOP - 1), stop // _HOP + 2
+        nearby = self.limiter[first:last]
+        if len(nearby) and nearby.min() < 1.0:
+            centres = (np.arange(first, first + len(nearby)) + 0.5) * _HOP
+            out *= np.interp(np.arange(start, stop), centres, nearby).astype(np.float32)
+        return out
+
+
+def master(sound: Sound, preset: str, ceiling_dbtp: float = CEILING_DBTP) -> Mastered:
+    """Bring ``sound`` to the loudness of ``preset`` (a key of `PRESETS`) without passing ``ceiling_dbtp``.
 
     ``none`` only lowers a mix whose peaks pass the ceiling. Raises ValueError for an unknown preset.
     """
     if preset not in PRESETS:
         raise ValueError(f"loudness preset {preset!r} is not one of {', '.join(PRESETS)}")
     target = PRESETS[preset]
-    loudness, peak = integrated_loudness_lufs(audio), true_peak_dbtp(audio)
+    powers, peaks = _curves(sound)
+    loudness, peak = _integrated(powers), _dbtp(peaks)
     if loudness <= SILENT_LUFS:
-        return Mastered(audio, loudness, peak, 0.0, 0.0, ("the mix is silent",))
+        return Mastered(sound, loudness, peak, 0.0, 0.0, ("the mix is silent",))
+    untouched = np.ones(len(peaks), np.float32)
     if target is None:
         gain_db = min(0.0, ceiling_dbtp - peak)
-        return Mastered(_scaled(audio, gain_db), loudness + gain_db, peak + gain_db, gain_db, 0.0, ())
+        levelled = Levelled(sound, 10 ** (gain_db / 20), untouched)
+        return Mastered(levelled, loudness + gain_db, peak + gain_db, gain_db, 0.0, ())
     most_db = ceiling_dbtp - peak + MAX_LIMITING_DB
-    missing, gain_db = target - loudness, 0.0
+    missing, gain_db, limiter = target - loudness, 0.0, untouched
     for _ in range(_MAX_ROUNDS):
         gain_db = min(gain_db + missing, most_db)
-        out, limiting_db = limit(_scaled(audio, gain_db), ceiling_dbtp)
-        reached = integrated_loudness_lufs(out)
-        missing = target - reached
+        gain = 10 ** (gain_db / 20)
+        limiter = _limiter(peaks * gain, sound.sample_rate, ceiling_dbtp)
+        missing = target - _integrated(
+            powers * gain**2 * _power_gains(limiter, len(powers), sound.sample_rate)
+        )
         if abs(missing) <= LOUDNESS_TOLERANCE_LU or (missing > 0 and gain_db >= most_db):
             break
+    levelled = Levelled(sound, gain, limiter)
+    reached_powers, reached_peaks = _curves(levelled)
+    reached = _integrated(reached_powers)
     warnings = []
-    if abs(missing) > 0.5:
+    if abs(target - reached) > 0.5:
         warnings.append(
             f"loudness {reached:.1f} LUFS instead of {target:.0f}: louder would distort the peaks"
         )
-    return Mastered(out, reached, true_peak_dbtp(out), gain_db, limiting_db, tuple(warnings))
+    return Mastered(levelled, reached, _dbtp(reached_peaks), gain_db, _reduction_db(limiter), tuple(warnings))
 
 
-def integrated_loudness_lufs(audio: Audio) -> float:
+def integrated_loudness_lufs(sound: Sound) -> float:
     """Gated loudness of the whole clip; `SILENT_LUFS` when nothing passes the absolute gate."""
-    powers = _step_powers(audio)
-    steps = round(_BLOCK_S / _STEP_S)
-    if len(powers) < steps:
-        return _lufs(_mean_power(audio))
+    return _integrated(_curves(sound)[0])
+
+
+def true_peak_dbtp(sound: Sound) -> float:
+    """Largest magnitude between the samples, in dB full scale; `SILENT_LUFS` for digital silence."""
+    return _dbtp(_curves(sound)[1])
+
+
+def limit(sound: Sound, ceiling_dbtp: float = CEILING_DBTP) -> tuple[Audio, float]:
+    """Keep the true peak under ``ceiling_dbtp``; also returns the deepest gain reduction in dB.
+
+    Look-ahead limiter: the gain each step needs, its minimum over the look-ahead on both sides, smoothed by a
+    Hann window as long, so the gain is never above what a peak needs and moves without steps. All channels share it.
+    """
+    limiter = _limiter(_curves(sound)[1], sound.sample_rate, ceiling_dbtp)
+    return _in_memory(Levelled(sound, 1.0, limiter)), _reduction_db(limiter)
+
+
+def _limiter(peaks: np.ndarray, sample_rate: int, ceiling_dbtp: float) -> np.ndarray:
+    """The limiter's gain for true peaks (steps,): (steps,) float32."""
+    needed = np.minimum(1.0, 10 ** (ceiling_dbtp / 20) * _HEADROOM / np.maximum(peaks, 1e-9))
+    if needed.min(initial=1.0) >= 1.0:
+        return np.ones(len(peaks), np.float32)
+    reach = round(_LOOK_AHEAD_S * sample_rate / _HOP)
+    window = np.hanning(2 * reach + 3)[1:-1]
+    held = minimum_filter1d(needed, 2 * reach + 3, mode="nearest")  # one step more: gains are interpolated
+    return np.convolve(np.pad(held, reach, mode="edge"), window / window.sum(), mode="valid").astype(
+        np.float32
+    )
+
+
+def _power_gains(limiter: np.ndarray, steps: int, sample_rate: int) -> np.ndarray:
+    """What the limiter does to the power of every 10 ms: (steps,)."""
+    centres = (np.arange(len(limiter)) + 0.5) * _HOP
+    return np.interp((np.arange(steps) + 0.5) * round(_POWER_STEP_S * sample_rate), centres, limiter**2)
+
+
+def _reduction_db(limiter: np.ndarray) -> float:
+    return max(0.0, float(-20 * np.log10(limiter.min(initial=1.0))))
+
+
+def _in_memory(sound: Sound) -> Audio:
+    out = np.empty((sound.channels, sound.length_samples), np.float32)
+    start = 0
+    for block in blocks(sound):
+        out[:, start : start + block.shape[1]] = block
+        start += block.shape[1]
+    return Audio(out, sound.sample_rate)
+
+
+def _curves(sound: Sound) -> tuple[np.ndarray, np.ndarray]:
+    """K-weighted power, summed over channels, of every 10 ms begun, and the true peak of every 32 samples begun."""
+    step = round(_POWER_STEP_S * sound.sample_rate)
+    size = BLOCK_SAMPLES // (step * _HOP) * step * _HOP
+    numerator, denominator = _weighting(sound.sample_rate)
+    state = np.zeros((sound.channels, len(denominator) - 1))
+    powers, peaks = [np.zeros(0)], [np.zeros(0, np.float32)]
+    for start in range(0, sound.length_samples, size):
+        stop = min(start + size, sound.length_samples)
+        left, right = max(0, start - _HALF_LENGTH), min(sound.length_samples, stop + _HALF_LENGTH)
+        block = sound.read(left, right)
+        inner = block[:, start - left : stop - left]
+        weighted, state = lfilter(numerator, denominator, inner.astype(np.float64), axis=1, zi=state)
+        power = (weighted**2).sum(axis=0)
+        powers.append(np.add.reduceat(power, np.arange(0, len(power), step)) / step)
+        peaks.append(_peaks(block, start - left, stop - start))
+    return np.concatenate(powers), np.concatenate(peaks)
+
+
+def _peaks(block: np.ndarray, start: int, size: int) -> np.ndarray:
+    """True peak of every 32 of ``size`` samples from ``start`` on, over all channels: (steps,) float32.
+
+    A peak between two samples belongs to the step of the first.
+    """
+    steps = -(-size // _HOP)
+    first = start - (_HALF_LENGTH - 1)
+    needed = first + steps * _HOP + 2 * _HALF_LENGTH
+    padded = np.pad(block, ((0, 0), (max(0, -first), max(0, needed - block.shape[1]))))
+    padded = np.ascontiguousarray(padded[:, max(0, first) :])
+    interpolation = _interpolation()
+    found = np.zeros(steps, np.float32)
+    for channel in padded:
+        rows = np.lib.stride_tricks.sliding_window_view(channel, len(interpolation))[::_HOP][:steps]
+        between = rows @ interpolation
+        found = np.maximum(found, np.maximum(between.max(axis=1), -between.min(axis=1)))
+        found = np.maximum(found, np.abs(rows[:, _HALF_LENGTH - 1 : _HALF_LENGTH - 1 + _HOP]).max(axis=1))
+    return found
+
+
+@cache
+def _interpolation() -> np.ndarray:
+    """The values at 1/4, 2/4 and 3/4 after each of 32 samples, from these and their neighbours: (51, 96) float32."""
+    reach = _OVERSAMPLING * _HALF_LENGTH
+    response = _OVERSAMPLING * firwin(2 * reach + 1, 1 / _OVERSAMPLING, window=("kaiser", 5.0))
+    source = np.arange(_HOP + 2 * _HALF_LENGTH - 1)[:, None, None] - (_HALF_LENGTH - 1)
+    target = np.arange(_HOP)[:, None] + np.arange(1, _OVERSAMPLING) / _OVERSAMPLING
+    tap = np.round(_OVERSAMPLING * (target - source)).astype(int) + reach
+    inside = (tap >= 0) & (tap <= 2 * reach)
+    matrix = np.where(inside, response[np.clip(tap, 0, 2 * reach)], 0.0)
+    return matrix.reshape(len(source), -1).astype(np.float32)
+
+
+@cache
+def _weighting(sample_rate: int) -> tuple[np.ndarray, np.ndarray]:
+    """Both K-weighting stages as one filter: numerator and denominator."""
+    shelf = IIRfilter(4.0, 1 / np.sqrt(2), 1500.0, sample_rate, "high_shelf")
+    high_pass = IIRfilter(0.0, 0.5, 38.0, sample_rate, "high_pass")
+    return np.convolve(shelf.b, high_pass.b), np.convolve(shelf.a, high_pass.a)
+
+
+def _integrated(powers: np.ndarray) -> float:
+    """Gated loudness of powers (steps of 10 ms,)."""
+    if len(powers) < _STEPS_A_BLOCK:
+        return _lufs(float(powers.mean()) if len(powers) else 0.0)
     sums = np.concatenate([[0.0], np.cumsum(powers)])
-    blocks = (sums[steps:] - sums[:-steps]) / steps
-    loud = blocks[_lufs_of(blocks) > _ABSOLUTE_GATE_LUFS]
+    means = (sums[_STEPS_A_BLOCK:] - sums[:-_STEPS_A_BLOCK])[::_STEPS_A_GATE] / _STEPS_A_BLOCK
+    loud = means[_lufs_of(means) > _ABSOLUTE_GATE_LUFS]
     if len(loud) == 0:
         return SILENT_LUFS
     gate = _lufs(float(loud.mean())) + _RELATIVE_GATE_LU
     return _lufs(float(loud[_lufs_of(loud) > gate].mean()))
 
 
-def true_peak_dbtp(audio: Audio) -> float:
-    """Largest magnitude between the samples, in dB full scale; `SILENT_LUFS` for digital silence."""
-    peak = 0.0
-    for block, inner in _blocks_with_margin(audio.samples):
-        peak = max(peak, float(_envelope(block)[inner].max(initial=0.0)))
-    return max(SILENT_LUFS, 20 * np.log10(max(peak, 1e-12)))
-
-
-def limit(audio: Audio, ceiling_dbtp: float = CEILING_DBTP) -> tuple[Audio, float]:
-    """Keep the true peak under ``ceiling_dbtp``; also returns the deepest gain reduction in dB.
-
-    Look-ahead limiter: the gain each sample needs, its minimum over the look-ahead on both sides, smoothed by a
-    Hann window as long, so the gain is never above what a peak needs and moves without steps. All channels share it.
-    """
-    ceiling = 10 ** (ceiling_dbtp / 20)
-    reach = round(_LOOK_AHEAD_S * audio.sample_rate)
-    window = np.hanning(2 * reach + 3)[1:-1]
-    window /= window.sum()
-    out = np.empty_like(audio.samples)
-    lowest, start = 1.0, 0
-    for block, inner in _blocks_with_margin(audio.samples):
-        needed = np.minimum(1.0, ceiling * 0.998 / np.maximum(_envelope(block), 1e-9))
-        if needed.min() < 1.0:
-            held = minimum_filter1d(needed, 2 * reach + 1, mode="nearest")
-            gain = oaconvolve(np.pad(held, reach, mode="edge"), window, mode="valid")[inner]
-        else:
-            gain = np.ones(inner.stop - inner.start)
-        size = inner.stop - inner.start
-        out[:, start : start + size] = block[:, inner] * gain.astype(np.float32)
-        lowest = min(lowest, float(gain.min(initial=1.0)))
-        start += size
-    return Audio(out, audio.sample_rate), max(0.0, float(-20 * np.log10(lowest)))
-
-
-def _scaled(audio: Audio, gain_db: float) -> Audio:
-    return Audio(audio.samples * np.float32(10 ** (gain_db / 20)), audio.sample_rate)
-
-
-def _blocks_with_margin(samples: np.ndarray) -> Iterator[tuple[np.ndarray, slice]]:
-    """Blocks (channels, n) with context on both sides, and where the block itself lies in them."""
-    length = samples.shape[1]
-    for start in range(0, length, _BLOCK_SAMPLES):
-        stop = min(start + _BLOCK_SAMPLES, length)
-        left, right = max(0, start - _MARGIN_SAMPLES), min(length, stop + _MARGIN_SAMPLES)
-        yield samples[:, left:right], slice(start - left, stop - left)
-
-
-def _envelope(block: np.ndarray) -> np.ndarray:
-    """True-peak magnitude around every sample, over all channels: (n,) float64."""
-    if block.shape[1] == 0:
-        return np.zeros(0)
-    padded = np.pad(block.astype(np.float64), ((0, 0), (64, 64)))
-    fine = np.abs(resample_poly(padded, _OVERSAMPLING, 1, axis=1)).max(axis=0)
-    fine = fine[64 * _OVERSAMPLING : -64 * _OVERSAMPLING].reshape(-1, _OVERSAMPLING).max(axis=1)
-    # A peak between two samples belongs to both.
-    after = np.concatenate([fine[:1], fine[:-1]])
-    return np.maximum(np.maximum(fine, after), np.abs(block).max(axis=0))
-
-
-def _weighting(sample_rate: int) -> tuple[IIRfilter, IIRfilter]:
-    """The two K-weighting stages."""
-    shelf = IIRfilter(4.0, 1 / np.sqrt(2), 1500.0, sample_rate, "high_shelf")
-    return shelf, IIRfilter(0.0, 0.5, 38.0, sample_rate, "high_pass")
-
-
-def _weighted_blocks(audio: Audio) -> Iterator[np.ndarray]:
-    """K-weighted power summed over channels, block after block: (n,) float64."""
-    stages = _weighting(audio.sample_rate)
-    channels = audio.samples.shape[0]
-    states = [np.zeros((channels, max(len(stage.a), len(stage.b)) - 1)) for stage in stages]
-    for start in range(0, audio.length_samples, _BLOCK_SAMPLES):
-        signal = audio.samples[:, start : start + _BLOCK_SAMPLES].astype(np.float64)
-        for i, stage in enumerate(stages):
-            signal, states[i] = lfilter(stage.b, stage.a, signal, axis=1, zi=states[i])
-        yield (signal**2).sum(axis=0)
-
-
-def _step_powers(audio: Audio) -> np.ndarray:
-    """Mean K-weighted power of every full 100 ms."""
-    step = round(_STEP_S * audio.sample_rate)
-    rest = np.zeros(0)
-    powers = []
-    for block in _weighted_blocks(audio):
-        joined = np.concatenate([rest, block])
-        full = len(joined) // step
-        powers.append(joined[: full * step].reshape(full, step).mean(axis=1))
-        rest = joined[full * step :]
-    return np.concatenate(powers) if powers else np.zeros(0)
-
-
-def _mean_power(audio: Audio) -> float:
-    return sum(float(block.sum()) for block in _weighted_blocks(audio)) / max(1, audio.length_samples)
+def _dbtp(peaks: np.ndarray) -> float:
+    return max(SILENT_LUFS, 20 * np.log10(max(float(peaks.max(initial=0.0)), 1e-12)))
 
 
 def _lufs_of(powers: np.ndarray) -> np.ndarray:

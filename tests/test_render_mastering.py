@@ -8,6 +8,7 @@ import pytest
 
 from render.audio import Audio
 from render.mastering import PRESETS, integrated_loudness_lufs, limit, master, true_peak_dbtp
+from render.sounds import blocks
 
 
 def music(seconds: float, seed: int = 0, level: float = 0.05) -> Audio:
@@ -70,10 +71,13 @@ def test_limiter_leaves_quiet_music_alone_and_moves_without_steps():
 
 def test_limiting_in_blocks_leaves_no_seams(monkeypatch):
     audio = music(3.0, level=0.3)
-    whole, _ = limit(audio)
-    monkeypatch.setattr("render.mastering._BLOCK_SAMPLES", 10_007)
-    pieces, _ = limit(audio)
-    assert np.abs(whole.samples - pieces.samples).max() < 1e-6
+    whole = master(audio, "web")
+    monkeypatch.setattr("render.mastering.BLOCK_SAMPLES", 2 * 480 * 32)
+    pieces = master(audio, "web")
+    assert pieces.gain_db == pytest.approx(whole.gain_db, abs=1e-6)
+    assert pieces.loudness_lufs == pytest.approx(whole.loudness_lufs, abs=1e-6)
+    read = np.concatenate(list(blocks(pieces.sound, 10_007)), axis=1)
+    assert np.abs(whole.audio.samples - read).max() < 1e-6
 
 
 def test_silence_and_none():
