@@ -7,7 +7,6 @@ rebuilt from metre and tempo; a bar whose tempo changes inside gets the constant
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -341,11 +340,9 @@ def _mood_point(beat: float, text: str) -> list[MoodPoint]:
     """The point that a ``mood=`` event gives, none where it is malformed: the music can do without."""
     try:
         valence, arousal = map(float, text.split(","))
+        return [MoodPoint(beat, valence, arousal)]
     except ValueError:
         return []
-    if not (math.isfinite(valence) and math.isfinite(arousal)):
-        return []
-    return [MoodPoint(beat, min(max(valence, -1.0), 1.0), min(max(arousal, -1.0), 1.0))]
 
 
 def _frame_rate(text: str, metas: _Metas) -> float:

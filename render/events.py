@@ -9,7 +9,7 @@ after the other.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from render import smf
 from render.errors import BadInput
 
 DRUM_CHANNEL = 9
+ROLE = "role="
 DEFAULT_TEMPO_US = 500_000
 MIN_TEMPO_US, MAX_TEMPO_US = 10_000, 10_000_000  # 6000 to 6 quarter notes a minute; outside is damage
 _MODE_CONTROLLERS = frozenset(
@@ -40,8 +41,9 @@ class MidiLimits:
 class Part:
     """One instrument: the events of one track on one MIDI channel, in order of time.
 
-    ``stem`` names the group the part is rendered with. Columns have shape (events,): ``time_s`` float64, ``status``
-    uint8 (upper nibble, see `render.smf`), ``data1`` and ``data2`` uint8 0-127.
+    ``stem`` names the group the part is rendered with; ``role`` is what the file says it plays (a text event such as
+    ``role=melody``), or empty. Columns have shape (events,): ``time_s`` float64, ``status`` uint8 (upper nibble, see
+    `render.smf`), ``data1`` and ``data2`` uint8 0-127.
     """
 
     stem: str
@@ -50,6 +52,7 @@ class Part:
     status: np.ndarray
     data1: np.ndarray
     data2: np.ndarray
+    role: str = ""
 
     @property
     def is_drums(self) -> bool:
@@ -69,7 +72,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class MarkerEvent:
-    """A marker or cue point in the file."""
+    """A marker, cue point or text event in the file."""
 
     time_s: float
     text: str
@@ -77,12 +80,14 @@ class MarkerEvent:
 
 @dataclass(frozen=True)
 class Performance:
-    """Everything a renderer needs of a MIDI file. ``end_s`` is where the last track ends."""
+    """Everything a renderer needs of a MIDI file. ``end_s`` is where the last track ends; ``texts`` are the text events
+    that say ``name=value``, in order of time (`render.mood`)."""
 
     parts: tuple[Part, ...]
     markers: tuple[MarkerEvent, ...]
     end_s: float
     warnings: tuple[str, ...]
+    texts: tuple[MarkerEvent, ...] = ()
 
     @property
     def note_count(self) -> int:
@@ -114,6 +119,7 @@ def read_performance(path: Path, limits: MidiLimits = MidiLimits()) -> Performan
     groups = [[track] for track in raw.tracks] if raw.format == 2 else [list(raw.tracks)]
     parts: list[Part] = []
     markers: list[MarkerEvent] = []
+    texts: list[MarkerEvent] = []
     offset_s = 0.0
     names = _stem_names(raw)
     first = 0
@@ -123,7 +129,8 @@ def read_performance(path: Path, limits: MidiLimits = MidiLimits()) -> Performan
         parts += _parts(
             tracks, names[first : first + len(tracks)], clock, offset_s, length_s, raw.format == 0
         )
-        markers += _markers(tracks, clock, offset_s)
+        markers += _marked(tracks, (smf.META_MARKER, smf.META_CUE), clock, offset_s)
+        texts += [text for text in _marked(tracks, (smf.META_TEXT,), clock, offset_s) if "=" in text.text]
         offset_s += length_s
         first += len(tracks)
     if not parts:
@@ -133,7 +140,11 @@ def read_performance(path: Path, limits: MidiLimits = MidiLimits()) -> Performan
             f"{label}: {len(parts)} parts with notes, more than {limits.max_parts}; split the file"
         )
     return Performance(
-        tuple(parts), tuple(sorted(markers, key=lambda m: m.time_s)), offset_s, tuple(warnings)
+        parts=tuple(parts),
+        markers=tuple(sorted(markers, key=lambda m: m.time_s)),
+        end_s=offset_s,
+        warnings=tuple(warnings),
+        texts=tuple(sorted(texts, key=lambda m: m.time_s)),
     )
 
 
@@ -227,8 +238,14 @@ def _parts(
                 others = [m for i in sharing if i != index for m in by_track[i][channel] if not _is_note(m)]
                 own = sorted(others + own, key=lambda m: m.tick)
             stem = f"Channel {channel + 1}" if one_stem_a_channel else names[index]
-            parts.append(_part(stem, channel, own, clock, offset_s, length_s))
+            part = _part(stem, channel, own, clock, offset_s, length_s)
+            parts.append(replace(part, role=_role(tracks[index])))
     return parts
+
+
+def _role(track: smf.RawTrack) -> str:
+    texts = (_text(meta.data) for meta in track.metas if meta.kind == smf.META_TEXT)
+    return next((text.removeprefix(ROLE) for text in texts if text.startswith(ROLE)), "")
 
 
 def _by_channel(track: smf.RawTrack) -> dict[int, list[smf.Message]]:
@@ -273,8 +290,10 @@ def _part(
     return Part(stem, channel, times, rows[:, 0], rows[:, 1], rows[:, 2])
 
 
-def _markers(tracks: list[smf.RawTrack], clock: _Clock, offset_s: float) -> list[MarkerEvent]:
-    metas = [m for t in tracks for m in t.metas if m.kind in (smf.META_MARKER, smf.META_CUE)]
+def _marked(
+    tracks: list[smf.RawTrack], kinds: tuple[int, ...], clock: _Clock, offset_s: float
+) -> list[MarkerEvent]:
+    metas = [m for t in tracks for m in t.metas if m.kind in kinds]
     times = clock.seconds(np.array([m.tick for m in metas], dtype=np.float64)) + offset_s
     return [MarkerEvent(float(time_s), _text(meta.data)) for time_s, meta in zip(times, metas, strict=True)]
 
