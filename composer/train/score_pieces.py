@@ -16,13 +16,15 @@ from composer.moods import changes
 from composer.music import MoodPoint, Note, Score, Track
 from composer.orchestrate import MAX_MELODIC_TRACKS
 from composer.timing import MAX_TEMPO_US, MIN_TEMPO_US, Bar, TempoMap
+from composer.tokens.grid import TICKS_PER_BEAT
 from composer.train.corpora.expression import likely_bpm
+from composer.train.corpora.openscore import VOICE_NAMES
 from composer.train.corpora.piece import COMPOUND_PULSE, Piece, UnusablePiece, is_compound
 
 SHORTEST_NOTE = 1 / 32  # quarters
 FEWEST_NOTES = 24
 
-# The first that fits a part's name, in the languages of engravers. Solo strings play chamber music, sections the rest.
+# The first that fits a part's name, in the languages of engravers.
 _NAMES: tuple[tuple[str, str], ...] = (
     (r"picc|ottavino|kleine fl", "Piccolo"),
     (r"fl[uöoû]|traverso|\bfl\b", "Flute"),
@@ -30,20 +32,20 @@ _NAMES: tuple[tuple[str, str], ...] = (
     (r"ob[oe]|hautb|\bob\b", "Oboe"),
     (r"clar|klar|\bcl\b", "Clarinet"),
     (r"fag|bassoon|basson", "Bassoon"),
-    (r"corno|corni|horn|\bcor|\bhr", "Horns"),
+    (r"cornet|tromb[ae]\b|tromp|trump|\btr(be|p)\b", "Trumpet"),
+    (r"corno|corni|horn|\bcors?\b|\bhr", "Horns"),
     (r"tuba|ophi|serpent", "Tuba"),
-    (r"trombe?\b|tromp|trump|cornet|\btr(be|p)\b", "Trumpet"),
     (r"trombon|posaune", "Trombones"),
     (r"timp|pauk|timb", "Timpani"),
-    (r"arp|harp|harfe", "Harp"),
+    (r"pian|klavier|forte|cembalo|keyb|harpsi", "Piano"),
+    (r"arp|harfe", "Harp"),
     (r"celest", "Celesta"),
     (r"glock|carillon|campan", "Glockenspiel"),
-    (r"org[aeu]", "Church Organ"),
+    (r"\borg", "Church Organ"),
     (r"guit|gitarr", "Acoustic Guitar"),
-    (r"pian|klavier|forte|cembalo|keyb", "Piano"),
-    (r"contrab|kontrab|double bass|violone|\bbass[io]\b|\bkb|\bcb\b|\bdb\b", "Double Basses"),
-    (r"violonc|cell|\bvc", "Cellos"),
-    (r"viola|bratsche|\balto\b|\bvla", "Violas"),
+    (r"contrab|kontrab|double bass|violone|\bkb|\bcb\b|\bdb\b", "Double Basses"),
+    (r"violonc|cell|\bvc|contin", "Cellos"),
+    (r"viola|bratsche|\bvla", "Violas"),
     (r"viol|geige|\bvl?n\b|\bvl\b", "Violins I"),
     (r"coro|chor|chœur", "Choir"),
 )
@@ -96,10 +98,18 @@ def with_heard_moods(score: Score) -> Score:
 
 
 def heard_moods(score: Score) -> tuple[MoodPoint, ...]:
-    """The mood of a score's notes, drums left out, where it changes; in bars with nothing to hear that before."""
+    """The mood of a score's notes, drums left out, where it changes; in bars with nothing to hear that before.
+
+    What tracks double, at the octave too, counts once: an orchestra is not as busy as it has players.
+    """
     tempo_map = score.tempo_map
-    notes = [note for track in score.tracks if not track.is_drums for note in track.notes]
-    notes = [note for note in notes if note.onset_beats < tempo_map.end_beats]
+    first: dict[tuple[int, int], int] = {}
+    notes: list[Note] = []
+    for index, track in enumerate(score.tracks):
+        for note in track.notes if not track.is_drums else ():
+            place = (round(note.onset_beats * TICKS_PER_BEAT), note.pitch % 12)
+            if first.setdefault(place, index) == index and note.onset_beats < tempo_map.end_beats:
+                notes.append(note)
     if not notes:
         return ()
     onset, end = (
@@ -195,10 +205,7 @@ def _plays_chords(rows: np.ndarray) -> bool:
 
 
 def _instrument(name: str, sung: bool, soloists: bool) -> Instrument:
-    """The instrument of a part: by its name, else a voice where it sings, else the piano."""
-    found = next((known for pattern, known in _NAMES if re.search(pattern, name.lower())), "")
-    if sung and found in ("", "Violas", "Double Basses"):  # alto and basso are voices here
-        found = "Voice"
-    if soloists:
-        found = _SOLOISTS.get(found, found)
-    return INSTRUMENTS[found or "Piano"]
+    """The instrument of a part: by its name, else a voice where it sings or is named as one, else the piano."""
+    other = "Voice" if sung or VOICE_NAMES.search(name) else "Piano"
+    found = next((known for pattern, known in _NAMES if re.search(pattern, name.lower())), other)
+    return INSTRUMENTS[_SOLOISTS.get(found, found) if soloists else found]
