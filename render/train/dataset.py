@@ -1,0 +1,142 @@
+"""The takes of `render.train.data` in memory, and random crops of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from render.controls import CONTROLS, RenderControls, channels
+from render.errors import BadInput
+from render.models.style_encoder import EMBEDDING
+from render.train.data import PATCH_FRAMES, Recipe, recipe_from
+
+EMBEDDINGS_FILE = "embeddings.npz"  # take name -> (windows, EMBEDDING), written by render.train.style
+
+
+@dataclass(frozen=True, eq=False)
+class Take:
+    """One take, as `render.train.data` stores it; ``styles`` (windows, 128) are embeddings of its parts, if known."""
+
+    recipe: Recipe
+    mel: np.ndarray
+    melody: np.ndarray
+    chroma: np.ndarray
+    dynamics_db: np.ndarray
+    written_melody: np.ndarray
+    written_chroma: np.ndarray
+    written_dynamics_db: np.ndarray
+    onsets: np.ndarray
+    roll: np.ndarray
+    mood: np.ndarray
+    styles: np.ndarray | None = None
+
+    @property
+    def frames(self) -> int:
+        """Frames of whole patches."""
+        return self.mel.shape[1] // PATCH_FRAMES * PATCH_FRAMES
+
+    def log_mel(self, start: int, stop: int) -> np.ndarray:
+        """(128, frames) float32."""
+        return self.mel[:, start:stop].astype(np.float32)
+
+    def heard(self, start: int, stop: int) -> RenderControls:
+        """The controls measured on the sound: melody, chroma, dynamics."""
+        return self._controls(self.melody, self.chroma, self.dynamics_db, start, stop, measured=True)
+
+    def mixed(self, start: int, stop: int) -> RenderControls:
+        """Melody and dynamics of the sound, the rest from the MIDI: what the network is trained on."""
+        return self._controls(self.melody, self.written_chroma, self.dynamics_db, start, stop, measured=False)
+
+    def written(self, start: int, stop: int) -> RenderControls:
+        """Everything from the MIDI: what there is at inference."""
+        melody, dynamics_db = self.written_melody, self.written_dynamics_db
+        return self._controls(melody, self.written_chroma, dynamics_db, start, stop, measured=False)
+
+    def _controls(
+        self,
+        melody: np.ndarray,
+        chroma: np.ndarray,
+        dynamics_db: np.ndarray,
+        start: int,
+        stop: int,
+        *,
+        measured: bool,
+    ) -> RenderControls:
+        names = ("melody", "chroma", "dynamics") if measured else CONTROLS
+        frames = melody[start:stop].shape[0]
+        return RenderControls(
+            melody[start:stop],
+            chroma[:, start:stop] / np.float32(255),
+            dynamics_db[start:stop].astype(np.float32),
+            self.onsets[start:stop] / np.float32(255),
+            self.roll[:, start:stop] / np.float32(255),
+            np.repeat(np.isin(CONTROLS, names)[:, None], frames, axis=1),
+            measured,
+        )
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Crops. ``mel`` (n, 128, frames); ``heard`` and ``mixed`` (n, CONTROL_CHANNELS, frames), see `Take`; ``style``
+    (n, 128); ``mood`` (n, 3, frames / 4); ``take`` (n,) index into the takes. All float32 but ``take``."""
+
+    mel: torch.Tensor
+    heard: torch.Tensor
+    mixed: torch.Tensor
+    style: torch.Tensor
+    mood: torch.Tensor
+    take: torch.Tensor
+
+
+class Takes:
+    """All takes of a split, held in memory (about 70 MB an hour)."""
+
+    def __init__(self, folder: Path, split: str) -> None:
+        """Raises BadInput where the folder holds no takes of the split."""
+        paths = sorted(folder.glob(f"{split}-*.npz"))
+        if not paths:
+            raise BadInput(f"{folder}: holds no {split} takes; make them with render.train.data")
+        embeddings: dict[str, np.ndarray] = {}
+        if (folder / EMBEDDINGS_FILE).exists():
+            with np.load(folder / EMBEDDINGS_FILE, allow_pickle=False) as file:
+                embeddings = {name: file[name] for name in file.files}
+        self.takes = [_load(path, embeddings) for path in paths]
+        self._weights = np.array([take.frames for take in self.takes], float)
+        self._weights /= self._weights.sum()
+
+    def __len__(self) -> int:
+        return len(self.takes)
+
+    def crop(self, rng: np.random.Generator, frames: int, count: int) -> Batch:
+        """``count`` crops of ``frames`` frames (a multiple of 4) from random takes at random places."""
+        chosen = rng.choice(len(self.takes), count, p=self._weights)
+        starts = [
+            int(rng.integers(0, (self.takes[i].frames - frames) // PATCH_FRAMES + 1)) * PATCH_FRAMES
+            for i in chosen
+        ]
+        return self.at(chosen.tolist(), starts, frames, rng)
+
+    def at(self, chosen: list[int], starts: list[int], frames: int, rng: np.random.Generator) -> Batch:
+        """The crops of the takes ``chosen`` that begin at ``starts``; ``rng`` draws which window gives the style."""
+        rows = []
+        for index, start in zip(chosen, starts, strict=True):
+            take, stop = self.takes[index], start + frames
+            styles = take.styles
+            style = np.zeros(EMBEDDING) if styles is None else styles[rng.integers(len(styles))]
+            mood = take.mood[:, start // PATCH_FRAMES : stop // PATCH_FRAMES]
+            heard, mixed = channels(take.heard(start, stop)), channels(take.mixed(start, stop))
+            rows.append((take.log_mel(start, stop), heard, mixed, style, mood))
+        columns = [
+            torch.from_numpy(np.stack(column).astype(np.float32)) for column in zip(*rows, strict=True)
+        ]
+        return Batch(*columns, torch.tensor(chosen))
+
+
+def _load(path: Path, embeddings: dict[str, np.ndarray]) -> Take:
+    with np.load(path, allow_pickle=False) as file:
+        arrays = {name: file[name] for name in file.files if name != "recipe"}
+        recipe = recipe_from(str(file["recipe"]))
+    return Take(recipe, **arrays, styles=embeddings.get(recipe.name))
