@@ -133,5 +133,5 @@ def _with_controller(part: Part, number: int, times_s: np.ndarray, values: np.nd
     data1 = np.concatenate([np.full(n, number), part.data1])
     data2 = np.concatenate([values, part.data2])
     order = np.argsort(time_s, kind="stable")
-    columns = [column[order].astype(np.uint8) for column in (status, data1, data2)]
-    return Part(part.stem, part.channel, time_s[order], *columns)
+    first, second, third = (column[order].astype(np.uint8) for column in (status, data1, data2))
+    return Part(part.stem, part.channel, time_s[order], first, second, third)
