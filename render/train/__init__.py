@@ -1,0 +1,1 @@
+"""Training the networks: ``python -m render.train.data``, ``codec``, ``diffusion``, ``controlnet``, ``style``."""
