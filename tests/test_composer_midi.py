@@ -13,7 +13,7 @@ from score_builders import film_cues, make_music
 from composer.errors import BadInput
 from composer.midi import TICKS_PER_BEAT, midi_bytes, read_midi, smpte_rate, write_midi
 from composer.midi_reader import score_from_bytes
-from composer.music import QUALITIES, ROLES, Chord, ChordSpan, Marker, Note, Score, Track
+from composer.music import QUALITIES, ROLES, Chord, ChordSpan, Marker, MoodPoint, Note, Score, Track
 from composer.orchestrate import orchestrate
 from composer.smf import SmfError, parse_smf
 from composer.theory import Key
@@ -87,6 +87,8 @@ def scores(draw):
         )
         for n, (tick, kind) in enumerate(marks)
     )
+    percent = st.integers(-100, 100)
+    moods = sorted(draw(st.dictionaries(beat, st.tuples(percent, percent), max_size=5)).items())
     return Score(
         title=draw(st.sampled_from(["Cue", "Über den Wolken", "夜"])),
         tempo_map=TempoMap(bars, end_tick / TICKS_PER_BEAT),
@@ -94,6 +96,7 @@ def scores(draw):
         chords=chords,
         keys=tuple((tick / TICKS_PER_BEAT, name) for tick, name in keys),
         markers=markers,
+        moods=tuple(MoodPoint(tick / TICKS_PER_BEAT, v / 100, a / 100) for tick, (v, a) in moods),
         frame_rate=draw(st.sampled_from([23.976, 24.0, 25.0, 29.97, 30.0, 50.0, 59.94])),
         start_timecode="10:59:58:12",
         provenance={"seed": "5", "checkpoint.chords": "ab" * 32},
@@ -123,6 +126,7 @@ def test_round_trip_is_exact_on_the_tick_grid(score):
             assert b.duration_beats == pytest.approx(a.duration_beats, abs=1e-9)
     assert back.markers == score.markers
     assert back.keys == score.keys
+    assert back.moods == score.moods
     assert [span.chord for span in back.chords] == [span.chord for span in score.chords]
     assert (back.title, back.frame_rate, back.start_timecode) == (
         score.title,
@@ -177,6 +181,25 @@ def test_markers_and_cue_points(film_score, film_midi):
     assert cues == ["H001 CUT 01:00:07:13", "H002 DOOR SLAM 01:00:18:00"]
     assert [m.kind for m in film_score.markers] == ["section", "cut", "section", "section", "hit", "section"]
     assert "seed=7" in [message.text for message in conductor if message.type == "text"]
+
+
+def test_moods_are_text_events_of_the_conductor(film_score, film_midi):
+    conductor, *parts = mido.MidiFile(film_midi).tracks
+    texts = [message.text for message in conductor if message.type == "text" and "mood=" in message.text]
+    assert texts == [f"mood={mood.valence:.2f},{mood.arousal:.2f}" for mood in film_score.moods]
+    assert len(texts) >= 3
+    assert not any("mood=" in message.text for part in parts for message in part if message.type == "text")
+    assert not any(name.startswith("mood") for name in read_midi(film_midi).provenance)
+
+
+@pytest.mark.parametrize("text", ["", "0.5", "a,b", "nan,0", "0,inf", "2,0", "0,0,0", "0.1;0.2"])
+def test_malformed_moods_are_ignored(text):
+    score = Score("t", TempoMap((Bar.at_bpm(120),)), (), moods=(MoodPoint(1.0, 0.25, -0.5),))
+    data = midi_bytes(score)
+    length = len(b"mood=0.25,-0.50")
+    bad = f"mood={text}".encode().ljust(length)
+    assert score_from_bytes(data.replace(b"mood=0.25,-0.50", bad)).moods == ()
+    assert score_from_bytes(data).moods == score.moods
 
 
 def test_same_score_same_bytes(film_score, film_midi):

@@ -11,6 +11,7 @@ to bar (``mood=``): that of the cue sheet in the composer's own pieces, else as 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import io
 import json
 import os
@@ -50,7 +51,7 @@ LONGEST_S = 240.0  # of a score
 POP909_ROLES = {"MELODY": "melody", "BRIDGE": "counter", "PIANO": "arpeggio"}
 COMPOSED = "composed"
 PIECES_A_PALETTE = 10  # one held out, one for tuning
-COMPOSED_BARS = 32  # 55 to 130 s
+COMPOSED_BARS = 32  # 40 to 130 s
 LEVELS = (0.2, 0.9)  # of the density or dynamics that a composed piece is asked for
 DYNAMICS_SWING, AROUSAL_SWING = 0.25, 0.3  # how far a section of it rises or falls about its mean
 
@@ -76,7 +77,7 @@ def openscore_score(work: Work, *, soloists: bool = False) -> bytes:
     """The first minutes of a MusicXML score, with heard moods. Raises UnusablePiece."""
     piece = read_musicxml(work.files["score"])
     piece = replace(piece, melody=sung_line(piece))
-    score = score_of_piece(piece, Path(work.path).stem, LONGEST_S, soloists=soloists)
+    score = score_of_piece(piece, "", LONGEST_S, soloists=soloists)
     return midi_bytes(with_heard_moods(score))
 
 
@@ -112,33 +113,36 @@ def _swelling(section: Section, rng: np.random.Generator) -> Section:
 
 def write_collection(name: str, archive: Path, folder: Path, most: int) -> dict[str, Any]:
     """Write the first ``most`` works of an archive in order of their numbers, which are as good as random; what was
-    written, for ``sources.json``."""
+    written, for ``sources.json``. Copies of a work are left out, or one might be held out and the other trained on.
+    """
     collection = COLLECTIONS[name]
-    works = sorted(collection.find(archive), key=lambda work: work.number)
     refused: list[str] = []
-    written: list[int] = []
-    for work in works:
+    written: dict[bytes, int] = {}
+    for work in sorted(collection.find(archive), key=lambda work: work.number):
         if len(written) == most:
             break
         path = folder / f"{name}-{work.number}.mid"
         try:
-            if not path.exists():
-                _write(
-                    path,
-                    pop909_song(work)
-                    if name == "pop909"
-                    else openscore_score(work, soloists=name == "quartets"),
-                )
+            data = path.read_bytes() if path.exists() else _midi_of(name, work)
         except DAMAGE as error:
             refused.append(f"{work.path}: {error if isinstance(error, UnusablePiece) else repr(error)}")
             continue
-        written.append(work.number)
+        if (known := written.setdefault(hashlib.sha256(data).digest(), work.number)) != work.number:
+            refused.append(f"{work.path}: the same music as {name}-{known}")
+            continue
+        if not path.exists():
+            _write(path, data)
         if len(written) % 50 == 0:
             print(f"{name}: {len(written)} files", file=sys.stderr)
     return {
         "name": name, "title": collection.title, "licence": collection.licence, "source": archive.name,
-        "sha256": fingerprint(archive), **_counts(written), "refused": len(refused), "refused_works": refused,
+        "sha256": fingerprint(archive), **_counts([*written.values()]), "refused": len(refused),
+        "refused_works": refused,
     }  # fmt: skip
+
+
+def _midi_of(name: str, work: Work) -> bytes:
+    return pop909_song(work) if name == "pop909" else openscore_score(work, soloists=name == "quartets")
 
 
 def write_composed(folder: Path) -> dict[str, Any]:
