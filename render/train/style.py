@@ -1,0 +1,355 @@
+"""Train the style encoder: ``python -m render.train.style DATA -o runs/render/style --minutes 8``.
+
+It learns to tell apart styles, line-ups (a style in one SoundFont and variant) and takes (a line-up in one room), each
+by a softmax over cosines (NormFace, Wang 2017, arXiv:1704.06369), from crops of 2 to 8 s at random levels. A run folder
+holds ``state.pt`` (an interrupted run goes on from it), ``losses.csv``, and at the end ``style_encoder.safetensors``;
+DATA gets the embeddings of all takes, which the other networks are trained with. Printed: how much of the takes held
+out of training is named right.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import csv
+import math
+import os
+import sys
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy, normalize
+
+from render.errors import BadInput, NotInstalled
+from render.files import replacing
+from render.mel import SPEC
+from render.models.style_encoder import (
+    EMBEDDING,
+    SILENT_NATS,
+    WINDOW_FRAMES,
+    StyleEncoder,
+    StyleEncoderConfig,
+    embed_windows,
+    mean_embedding,
+    save_encoder,
+)
+from render.train.data import SPLITS, recipe_from
+from render.train.dataset import EMBEDDINGS_FILE
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+SHORTEST_FRAMES, LONGEST_FRAMES = 100, 400  # 2 to 8 s
+TEMPERATURE = 0.07
+CLASS_WEIGHTS = (1.0, 1.0, 0.3)  # of style, line-up and take in the loss
+WARM_UP_STEPS = 100
+EMA_DECAY = 0.998
+SAVE_EVERY_S = 45.0
+LEVEL_NATS = 2.0  # a crop is made louder or softer by up to this
+NOISE_NATS = 0.15  # about the error of the codec
+TILT_NATS = 0.5  # a smooth change of the spectrum by about this: another microphone
+
+
+@dataclass(frozen=True, eq=False)
+class Take:
+    """What is learnt from a take: ``mel`` (bands, frames), natural log of amplitude, and what it is called."""
+
+    name: str
+    split: str
+    style: str
+    line_up: str
+    mel: np.ndarray
+
+
+def takes_of(folder: Path) -> list[Take]:
+    """All takes that `render.train.data` wrote. Raises BadInput where there are none of a split."""
+    takes = []
+    for split in SPLITS:
+        paths = sorted(folder.glob(f"{split}-*.npz"))
+        if not paths:
+            raise BadInput(f"{folder}: holds no {split} takes; make them with render.train.data")
+        for path in paths:
+            with np.load(path, allow_pickle=False) as file:
+                recipe = recipe_from(str(file["recipe"]))
+                takes.append(Take(recipe.name, recipe.split, recipe.style, recipe.line_up, file["mel"]))
+    return takes
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long (processor minutes in all) and how to train."""
+
+    minutes: float
+    batch: int = 32
+    rate: float = 1.5e-3
+    seed: int = 0
+    device: str = "cpu"
+
+
+class Classifier(nn.Module):
+    """The encoder with a direction for every style, line-up and take; its forward pass is the loss."""
+
+    def __init__(self, config: StyleEncoderConfig, classes: tuple[int, ...]) -> None:
+        super().__init__()
+        self.encoder = StyleEncoder(config)
+        self.directions = nn.ParameterList(torch.randn(count, EMBEDDING) for count in classes)
+
+    def forward(self, mel: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
+        """Nats: () of ``mel`` (batch, bands, frames), whose style, line-up and take are ``classes`` (batch, 3)."""
+        embedding = self.encoder(mel)
+        parts = [
+            cross_entropy(embedding @ normalize(directions, dim=1).T / TEMPERATURE, wanted) * weight
+            for directions, wanted, weight in zip(self.directions, classes.T, CLASS_WEIGHTS, strict=True)
+        ]
+        return torch.stack(parts).sum()
+
+
+class Crops:
+    """Random crops of training takes, every style as often as any other."""
+
+    def __init__(self, takes: list[Take]) -> None:
+        self.takes = takes
+        self.styles = tuple(sorted({take.style for take in takes}))
+        columns = [
+            [take.style for take in takes],
+            [take.line_up for take in takes],
+            [take.name for take in takes],
+        ]
+        numbered = [np.unique(column, return_inverse=True) for column in columns]
+        self.classes = np.stack([index for _, index in numbered], axis=1)
+        self.counts = tuple(len(names) for names, _ in numbered)
+        frames = np.array([take.mel.shape[1] for take in takes], float)
+        style = self.classes[:, 0]
+        self.share = frames / np.bincount(style, frames)[style] / len(self.styles)
+
+    def draw(self, rng: np.random.Generator, size: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Crops (size, bands, frames) of one random length, at other levels and through other microphones, and their
+        classes (size, 3)."""
+        frames = int(rng.integers(SHORTEST_FRAMES, LONGEST_FRAMES + 1))
+        chosen = rng.choice(len(self.takes), size, p=self.share)
+        mel = np.stack([_sounding_crop(self.takes[i].mel, frames, rng) for i in chosen])
+        return torch.from_numpy(vary(mel, rng)), torch.from_numpy(self.classes[chosen])
+
+
+def _sounding_crop(mel: np.ndarray, frames: int, rng: np.random.Generator) -> np.ndarray:
+    """A crop (bands, frames) float32 in which something sounds, if three tries find one; a short take repeats."""
+    for _ in range(3):
+        start = int(rng.integers(max(1, mel.shape[1] - frames + 1)))
+        crop = np.asarray(mel[:, start : start + frames], np.float32)
+        if np.log(np.exp(crop).mean()) > SILENT_NATS:
+            break
+    return crop if crop.shape[1] == frames else np.pad(crop, [(0, 0), (0, frames - crop.shape[1])], "wrap")
+
+
+def vary(mel: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """``mel`` (batch, bands, frames) at other levels, through other microphones and with a codec's error: the same
+    shape, float32."""
+    batch, bands, _ = mel.shape
+    place = np.linspace(0, np.pi, bands)
+    waves = np.cos(place * np.arange(1, 5)[:, None]) / np.arange(1, 5)[:, None]
+    tilt = rng.normal(0, TILT_NATS, (batch, 4)) @ waves
+    level = rng.uniform(-LEVEL_NATS, LEVEL_NATS, (batch, 1))
+    noise = rng.standard_normal(mel.shape, np.float32) * rng.uniform(0, NOISE_NATS, (batch, 1, 1))
+    return np.maximum(mel + (tilt + level)[:, :, None] + noise, np.log(SPEC.floor)).astype(np.float32)
+
+
+def train(config: StyleEncoderConfig, plan: Plan, run: Path, takes: list[Take]) -> StyleEncoder:
+    """The encoder, trained for ``plan.minutes`` on the takes of split training (average weights), its table of styles
+    still empty. Goes on with an interrupted run. Raises NotInstalled without accelerate."""
+    accelerator = _accelerator(plan.device)
+    training = [take for take in takes if take.split == "training"]
+    tuning = [take for take in takes if take.split == "tuning"]
+    crops = Crops(training)
+    torch.manual_seed(plan.seed)
+    network = Classifier(replace(config, styles=crops.styles), crops.counts).to(accelerator.device)
+    average = copy.deepcopy(network).requires_grad_(False)
+    optimizer = torch.optim.AdamW(network.parameters(), plan.rate, betas=(0.9, 0.98), weight_decay=0.05)
+    step, seconds = 0, 0.0
+    state_file = run / "state.pt"
+    if state_file.exists():
+        state = torch.load(state_file, weights_only=True, map_location="cpu")
+        network.load_state_dict(state["model"])
+        average.load_state_dict(state["average"])
+        optimizer.load_state_dict(state["optimizer"])
+        step, seconds = state["step"], state["seconds"]
+        print(f"goes on from step {step}", file=sys.stderr)
+    wrapped, optimizer = accelerator.prepare(network, optimizer)
+    rng = np.random.default_rng([plan.seed, accelerator.process_index, step])
+    budget_s = plan.minutes * 60
+    started, saved = time.process_time() - seconds, time.monotonic()
+    curve: list[float] = []
+    while seconds < budget_s:
+        for group in optimizer.param_groups:
+            group["lr"] = plan.rate * schedule(step, seconds / budget_s)
+        loss = wrapped(*(tensor.to(accelerator.device) for tensor in crops.draw(rng, plan.batch)))
+        optimizer.zero_grad(set_to_none=True)
+        accelerator.backward(loss)
+        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimizer.step()
+        decay = min(EMA_DECAY, (1 + step) / (10 + step))
+        torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), 1 - decay)
+        curve.append(float(loss.detach()))
+        clock = torch.tensor(time.process_time() - started, device=accelerator.device)
+        step, seconds = step + 1, float(accelerator.reduce(clock, "mean"))
+        is_last = seconds >= budget_s
+        if accelerator.is_main_process and (is_last or time.monotonic() - saved > SAVE_EVERY_S):
+            _save(state_file, network, average, optimizer, step, seconds)
+            accuracy = classified(average, tuning)
+            _log(run, step, seconds, float(np.mean(curve)), accuracy)
+            left = max(0.0, budget_s - seconds) / 60
+            print(
+                f"step {step} loss {np.mean(curve):.3f} tuning style {accuracy:.1%}, {left:.1f} min left",
+                file=sys.stderr, flush=True,
+            )  # fmt: skip
+            curve, saved = [], time.monotonic()
+    accelerator.wait_for_everyone()
+    return average.encoder.eval()
+
+
+def _accelerator(device: str) -> Accelerator:
+    try:
+        from accelerate import Accelerator
+    except ImportError as error:
+        raise NotInstalled("training needs accelerate; pip install 'framescore[train]'") from error
+    return Accelerator(cpu=device == "cpu", mixed_precision="bf16")
+
+
+def schedule(step: int, spent: float) -> float:
+    """Share of the full learning rate: linear warm-up, then a cosine over the share of time ``spent`` (0-1)."""
+    return min(1.0, (step + 1) / WARM_UP_STEPS) * (
+        0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(spent, 1.0)))
+    )
+
+
+def _save(
+    path: Path,
+    network: nn.Module,
+    average: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    step: int,
+    seconds: float,
+) -> None:
+    content = {
+        "model": network.state_dict(), "average": average.state_dict(), "optimizer": optimizer.state_dict(),
+        "step": step, "seconds": seconds,
+    }  # fmt: skip
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    torch.save(content, temporary)
+    os.replace(temporary, path)
+
+
+def _log(run: Path, step: int, seconds: float, loss: float, accuracy: float) -> None:
+    with (run / "losses.csv").open("a", newline="") as file:
+        csv.writer(file).writerow([step, round(seconds), f"{loss:.4f}", f"{accuracy:.4f}"])
+
+
+def classified(classifier: Classifier, takes: list[Take], windows: int = 4) -> float:
+    """Share of some windows of ``takes`` whose style the classifier names, while it trains."""
+    directions = normalize(classifier.directions[0], dim=1).detach().cpu().numpy()
+    names = classifier.encoder.config.styles
+    right: list[bool] = []
+    for take in takes:
+        found = _embedded(classifier.encoder, _middle(take.mel, windows))
+        right += [names[i] == take.style for i in (found @ directions.T).argmax(1)]
+    return float(np.mean(right)) if right else math.nan
+
+
+def _middle(mel: np.ndarray, windows: int) -> np.ndarray:
+    """``windows`` windows in the middle of a take."""
+    frames = min(mel.shape[1], windows * WINDOW_FRAMES)
+    start = (mel.shape[1] - frames) // 2
+    return mel[:, start : start + frames]
+
+
+def _embedded(encoder: StyleEncoder, mel: np.ndarray) -> np.ndarray:
+    """Embeddings of the windows (windows, EMBEDDING); none of a take in which nothing sounds."""
+    try:
+        return embed_windows(encoder, mel)
+    except ValueError:
+        return np.zeros((0, EMBEDDING), np.float32)
+
+
+def embeddings_of(encoder: StyleEncoder, takes: list[Take]) -> dict[str, np.ndarray]:
+    """Embeddings (windows, EMBEDDING) of every 5.12 s of every take in which something sounds, by its name."""
+    found = {take.name: _embedded(encoder, take.mel) for take in takes}
+    return {name: embeddings for name, embeddings in found.items() if len(embeddings)}
+
+
+def fill_table(encoder: StyleEncoder, takes: list[Take], embeddings: dict[str, np.ndarray]) -> None:
+    """Give the encoder the embedding of each of its styles: the mean over its training takes."""
+    for index, style in enumerate(encoder.config.styles):
+        means = [
+            embeddings[take.name].mean(0)
+            for take in takes
+            if take.split == "training" and take.style == style and take.name in embeddings
+        ]
+        encoder.styles[index] = mean_embedding(normalize(torch.from_numpy(np.stack(means)), dim=1))
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """Shares of held-out music whose style is the nearest in the table: windows of 5 s, whole takes, and whole takes of
+    each style."""
+
+    windows: float
+    takes: float
+    of_style: dict[str, float]
+
+
+def accuracy_of(encoder: StyleEncoder, takes: list[Take], embeddings: dict[str, np.ndarray]) -> Accuracy:
+    """How well the encoder names the styles of the takes of split held-out."""
+    table, names = encoder.styles.cpu().numpy(), encoder.config.styles
+    of_windows: list[bool] = []
+    of_takes: dict[str, list[bool]] = {}
+    for take in takes:
+        if take.split == "held-out" and take.name in embeddings:
+            cosines = embeddings[take.name] @ table.T
+            of_windows += [names[i] == take.style for i in cosines.argmax(1)]
+            of_takes.setdefault(take.style, []).append(names[int(cosines.mean(0).argmax())] == take.style)
+    every = [right for some in of_takes.values() for right in some]
+    of_style = {name: float(np.mean(some)) for name, some in sorted(of_takes.items())}
+    return Accuracy(float(np.mean(of_windows)), float(np.mean(every)), of_style)
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("data", type=Path, help="the folder that render.train.data wrote")
+    parser.add_argument(
+        "-o", "--run", type=Path, required=True, help="run folder; an interrupted run in it goes on"
+    )
+    parser.add_argument("--minutes", type=float, default=8, help="processor minutes in all")
+    parser.add_argument("--batch", type=int, default=32, help="crops a step, of each process")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--device", choices=("cpu", "cuda"), default="cuda" if torch.cuda.is_available() else "cpu"
+    )
+    parser.add_argument("--tiny", action="store_true", help="a network of a few thousand weights, for tests")
+    args = parser.parse_args()
+    config = StyleEncoderConfig(width=16, blocks=1) if args.tiny else StyleEncoderConfig()
+    takes = takes_of(args.data)
+    encoder = train(
+        config, Plan(args.minutes, args.batch, seed=args.seed, device=args.device), args.run, takes
+    )
+    embeddings = embeddings_of(encoder, takes)
+    fill_table(encoder, takes, embeddings)
+    path = args.run / "style_encoder.safetensors"
+    save_encoder(encoder, path)
+    with replacing(args.data / EMBEDDINGS_FILE) as partial, partial.open("wb") as file:
+        np.savez(file, **embeddings)
+    accuracy = accuracy_of(encoder, takes, embeddings)
+    for name, share in accuracy.of_style.items():
+        print(f"{name:24} {share:6.1%}")
+    print(f"held-out: {accuracy.windows:.1%} of windows of 5 s, {accuracy.takes:.1%} of takes; wrote {path}")
+
+
+if __name__ == "__main__":
+    main()
