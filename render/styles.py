@@ -243,11 +243,12 @@ def is_in(performance: Performance, style: Style) -> bool:
 
 
 def melody_part(performance: Performance) -> int | None:
-    """Index of the part that leads: the first one named so, else the highest on average; None if all are drums."""
+    """Index of the part that leads: by its role, else by its name, else the highest on average; None if all are drums."""
     pitched = [(i, part) for i, part in enumerate(performance.parts) if not part.is_drums and part.note_count]
-    for index, part in pitched:
-        if _MELODY_NAME.search(part.stem):
-            return index
+    named = [i for i, part in pitched if part.role == "melody"]
+    named += [i for i, part in pitched if not part.role and _MELODY_NAME.search(part.stem)]
+    if named:
+        return named[0]
     return max(pitched, key=lambda item: float(_pitches(item[1]).mean()), default=(None, None))[0]
 
 
