@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,16 +25,22 @@ import numpy as np
 
 from render.audio import SAMPLE_RATE, Audio
 from render.errors import BadInput, NotInstalled, OutOfResources
-from render.events import Part, Performance
+from render.events import Performance
+from render.seating import event_rows, seat
 from render.smf import NOTE_ON
 from render.soundfont import INSTALL_HINT, check_soundfont
-from render.synth_worker import EVENTS_FILE, GRID_FRAMES, JOB_FILE, MAX_BUSES, RESULT_FILE, stem_file
+from render.sounds import SampleFile, blocks
+from render.synth_worker import (
+    EVENTS_FILE,
+    JOB_FILE,
+    RESULT_FILE,
+    stem_file,
+)
 
 SILENCE = 1e-5  # -100 dB full scale
 _POLL_S = 0.02
 _STEREO_FRAME_BYTES = 8
 _FADE_S = 0.05
-_READ_FRAMES = 1 << 18
 _OUT_OF_MEMORY = re.compile(r"out of memory|MemoryError|failed to allocate|cannot allocate", re.IGNORECASE)
 _LIBRARY_HINT = (
     "run `sh soundfonts/install.sh` "
@@ -92,6 +98,14 @@ class Synthesis:
     warnings: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class SynthesisFiles:
+    """The same as files of raw samples, each to be read in parts."""
+
+    sounds: dict[str, SampleFile]
+    warnings: tuple[str, ...]
+
+
 MIX = "mix"
 
 
@@ -108,26 +122,56 @@ def synthesize(
     limits: SynthLimits = SynthLimits(),
     progress: Callable[[float], None] | None = None,
 ) -> Synthesis:
-    """Render ``performance``. The sound lasts ``length_s`` (default: to the end of the file) plus ``tail_s`` seconds.
+    """Render ``performance`` into memory; all else as in `synthesize_files`."""
+    names = performance.stem_names
+    outputs = {name: (name,) for name in names} if stems else {MIX: names}
+    with tempfile.TemporaryDirectory(prefix="framescore-") as folder:
+        files = synthesize_files(
+            performance,
+            soundfont,
+            Path(folder),
+            outputs,
+            length_s=length_s,
+            tail_s=tail_s,
+            sample_rate=sample_rate,
+            gain=gain,
+            room=room,
+            limits=limits,
+            progress=progress,
+        )
+        return Synthesis({name: _loaded(sound) for name, sound in files.sounds.items()}, files.warnings)
 
-    What still rings there fades out over the last 50 ms. ``progress`` is called with the share done, 0-1. Raises
-    BadInput (SoundFont unusable, silent result), NotInstalled (FluidSynth), OutOfResources (a limit was reached).
+
+def synthesize_files(
+    performance: Performance,
+    soundfont: Path,
+    folder: Path,
+    outputs: Mapping[str, Collection[str]],
+    *,
+    length_s: float | None = None,
+    tail_s: float = 0.0,
+    sample_rate: int = SAMPLE_RATE,
+    gain: float = 0.2,
+    room: Room = DEFAULT_ROOM,
+    limits: SynthLimits = SynthLimits(),
+    progress: Callable[[float], None] | None = None,
+) -> SynthesisFiles:
+    """Render ``performance`` into files in the empty ``folder``: for every name in ``outputs``, the stems it sums.
+
+    The sound lasts ``length_s`` (default: to the end of the file) plus ``tail_s`` seconds; what still rings there
+    fades out over the last 50 ms. ``progress`` is called with the share done, 0-1. Raises BadInput (SoundFont
+    unusable, silent result), NotInstalled (FluidSynth), OutOfResources (a limit was reached).
     """
     check_soundfont(soundfont)
     frames = round(((performance.end_s if length_s is None else length_s) + tail_s) * sample_rate)
     if frames <= 0:
         raise BadInput("the music has no length; give it a MIDI file that lasts longer than zero seconds")
-    names = performance.stem_names if stems else (MIX,)
-    buses = len(performance.parts) if stems else 1
-    if buses > MAX_BUSES:
-        raise BadInput(
-            f"stems of {buses} parts, more than {MAX_BUSES}; render without stems, or split the file"
-        )
-    members = [[i for i, part in enumerate(performance.parts) if part.stem == name] for name in names]
-    size = frames * _STEREO_FRAME_BYTES * len(names)
+    parts = performance.parts
+    seating = seat([[i for i, p in enumerate(parts) if p.stem in stems] for stems in outputs.values()])
+    size = frames * _STEREO_FRAME_BYTES * len(outputs)
     if size > limits.max_output_bytes:
         raise OutOfResources(
-            f"the sound would take {size / 2**30:.1f} GiB of memory; render it in parts, or without stems"
+            f"the sound would take {size / 2**30:.1f} GiB of memory or disk; render it in parts, or without stems"
         )
     wall_s = limits.wall_s + limits.wall_per_audio_s * frames / sample_rate
     font_name = "font" + soundfont.suffix
@@ -137,9 +181,9 @@ def synthesize(
         "frames": frames,
         "gain": gain,
         "polyphony": 4096,
-        "buses": buses,
-        "stems": members if stems else [[0]],
-        "parts": [{"is_drums": part.is_drums} for part in performance.parts],
+        "buses": seating.buses,
+        "stems": seating.outputs,
+        "parts": [{"channel": seating.channels[i], "is_drums": parts[i].is_drums} for i in seating.channels],
         "reverb": {
             "roomsize": room.size,
             "damping": room.damping,
@@ -160,23 +204,23 @@ def synthesize(
         "memory_bytes": limits.memory_bytes,
         "max_file_bytes": frames * _STEREO_FRAME_BYTES + 2**20,
     }
-    with tempfile.TemporaryDirectory(prefix="framescore-") as name:
-        folder = Path(name)
+    try:
         (folder / font_name).symlink_to(soundfont.resolve())
-        try:
-            (folder / JOB_FILE).write_text(json.dumps(job), encoding="utf-8")
-            np.save(folder / EVENTS_FILE, _event_rows(performance.parts, sample_rate))
-        except OSError as error:
-            raise OutOfResources(
-                f"the temporary folder is unusable ({error.strerror}); free disk space"
-            ) from None
-        outcome = _run(folder, wall_s, size, progress)
-        _raise_for(outcome, soundfont, wall_s, limits)
-        audio = {
-            stem: _collect(folder / stem_file(i), frames, sample_rate, soundfont)
-            for i, stem in enumerate(names)
-        }
-    return _checked(audio, performance, soundfont)
+        (folder / JOB_FILE).write_text(json.dumps(job), encoding="utf-8")
+        np.save(folder / EVENTS_FILE, event_rows(parts, seating.channels, sample_rate))
+    except OSError as error:
+        raise OutOfResources(
+            f"the temporary folder is unusable ({error.strerror}); free disk space"
+        ) from None
+    outcome = _run(folder, wall_s, size, progress)
+    _raise_for(outcome, soundfont, wall_s, limits)
+    sounds = {
+        name: SampleFile(folder / stem_file(i), 2, frames, sample_rate) for i, name in enumerate(outputs)
+    }
+    silent = [name for name, sound in sounds.items() if _finish(sound, soundfont) < SILENCE]
+    if len(silent) == len(sounds):
+        raise _nothing_sounds(performance, frames / sample_rate, soundfont)
+    return SynthesisFiles(sounds, tuple(f"{name} is silent" for name in silent))
 
 
 @dataclass(frozen=True)
@@ -186,21 +230,6 @@ class _Outcome:
     code: int | None
     result: dict
     words: str
-
-
-def _event_rows(parts: Sequence[Part], sample_rate: int) -> np.ndarray:
-    """All events in order of time: (events, 5) int64 of frame (on the 64-sample grid), part, status, data1, data2."""
-    tables = [
-        np.stack([_on_grid(part.time_s, sample_rate), np.full(len(part.time_s), i), *part.columns], axis=1)
-        for i, part in enumerate(parts)
-    ]
-    rows = np.concatenate(tables).astype(np.int64)
-    return rows[np.argsort(rows[:, 0], kind="stable")]
-
-
-def _on_grid(time_s: np.ndarray, sample_rate: int) -> np.ndarray:
-    """Seconds to samples, rounded to FluidSynth's blocks: (n,) int64."""
-    return np.round(time_s * sample_rate / GRID_FRAMES).astype(np.int64) * GRID_FRAMES
 
 
 def _run(folder: Path, wall_s: float, size: int, progress: Callable[[float], None] | None) -> _Outcome:
@@ -288,40 +317,47 @@ def _raise_for(outcome: _Outcome, soundfont: Path, wall_s: float, limits: SynthL
     raise BadInput(f"{soundfont}: FluidSynth failed ({detail or last}); name another SoundFont")
 
 
-def _collect(path: Path, frames: int, sample_rate: int, soundfont: Path) -> Audio:
-    """Read one pass and fade its last 50 ms. Raises BadInput when it is short or not finite."""
-    written = path.stat().st_size if path.is_file() else 0
-    if written != frames * _STEREO_FRAME_BYTES:
+def _finish(sound: SampleFile, soundfont: Path) -> float:
+    """Check the file of one output, fade its last 50 ms, and return its peak. Raises BadInput: short, or not finite."""
+    written = sound.path.stat().st_size if sound.path.is_file() else 0
+    if written != sound.length_samples * _STEREO_FRAME_BYTES:
         raise BadInput(
             f"{soundfont}: FluidSynth wrote {written} bytes instead of the whole piece; name another one"
         )
-    samples = np.empty((2, frames), dtype=np.float32)
-    with path.open("rb") as file:
-        for start in range(0, frames, _READ_FRAMES):
-            block = np.fromfile(file, dtype=np.float32, count=2 * min(_READ_FRAMES, frames - start))
-            samples[:, start : start + len(block) // 2] = block.reshape(-1, 2).T
-    path.unlink()
-    for start in range(0, frames, _READ_FRAMES):
-        if not np.isfinite(samples[:, start : start + _READ_FRAMES]).all():
+    peak = 0.0
+    for block in blocks(sound):
+        if not np.isfinite(block).all():
             raise BadInput(
                 f"{soundfont}: FluidSynth made samples that are no numbers; name another SoundFont"
             )
-    fade = min(frames, round(_FADE_S * sample_rate))
-    samples[:, frames - fade :] *= (0.5 + 0.5 * np.cos(np.linspace(0, np.pi, fade))).astype(np.float32)
-    return Audio(samples, sample_rate)
+        peak = max(peak, float(np.abs(block).max()))
+    fade = min(sound.length_samples, round(_FADE_S * sound.sample_rate))
+    last = sound.read(sound.length_samples - fade, sound.length_samples)
+    last = last * (0.5 + 0.5 * np.cos(np.linspace(0, np.pi, fade))).astype(np.float32)
+    with sound.path.open("r+b") as file:
+        file.seek(-fade * _STEREO_FRAME_BYTES, os.SEEK_END)
+        file.write(np.ascontiguousarray(last.T).data)
+    return peak
 
 
-def _checked(audio: dict[str, Audio], performance: Performance, soundfont: Path) -> Synthesis:
-    """Refuse a silent result; name silent stems."""
-    silent = [name for name, sound in audio.items() if sound.peak < SILENCE]
-    if len(silent) == len(audio):
-        length_s = next(iter(audio.values())).duration_s
-        starts = [part.time_s[part.status == NOTE_ON] for part in performance.parts]
-        sounding = sum(int(np.count_nonzero(start < length_s)) for start in starts)
-        if sounding == 0:
-            raise BadInput(f"no note begins in the {length_s:.1f} s to be rendered; ask for a longer piece")
-        raise BadInput(
-            f"{soundfont}: {sounding} notes were played but nothing sounds; the SoundFont lacks the instruments, "
-            "or volume (CC7, CC11) is 0 in the MIDI file: name another SoundFont, or mend the file"
-        )
-    return Synthesis(audio, tuple(f"{name} is silent" for name in silent))
+def _loaded(sound: SampleFile) -> Audio:
+    """``sound`` in memory; its file is removed."""
+    samples = np.empty((sound.channels, sound.length_samples), dtype=np.float32)
+    start = 0
+    for block in blocks(sound):
+        samples[:, start : start + block.shape[1]] = block
+        start += block.shape[1]
+    sound.path.unlink()
+    return Audio(samples, sound.sample_rate)
+
+
+def _nothing_sounds(performance: Performance, length_s: float, soundfont: Path) -> BadInput:
+    """The error for a silent result."""
+    starts = [part.time_s[part.status == NOTE_ON] for part in performance.parts]
+    sounding = sum(int(np.count_nonzero(start < length_s)) for start in starts)
+    if sounding == 0:
+        return BadInput(f"no note begins in the {length_s:.1f} s to be rendered; ask for a longer piece")
+    return BadInput(
+        f"{soundfont}: {sounding} notes were played but nothing sounds; the SoundFont lacks the instruments, "
+        "or volume (CC7, CC11) is 0 in the MIDI file: name another SoundFont, or mend the file"
+    )

@@ -21,7 +21,7 @@ import numpy as np
 
 JOB_FILE, EVENTS_FILE, RESULT_FILE = "job.json", "events.npy", "result.json"
 GRID_FRAMES = 64
-MAX_BUSES = 128
+MAX_BUSES, MAX_CHANNELS = 128, 256
 _BLOCK_FRAMES = 4096
 _MELODIC, _DRUM = 0, 1
 _NOTE_OFF, _NOTE_ON, _KEY_PRESSURE, _CONTROL, _PROGRAM, _PRESSURE, _BEND = range(0x80, 0xF0, 0x10)
@@ -46,10 +46,10 @@ class _Abandoned(Exception):
 
 
 class _Engine:
-    """FluidSynth with a SoundFont loaded: one channel a part and one pair of buffers, with its own effects, a bus."""
+    """FluidSynth with a SoundFont loaded: a channel for each part, spread over buses with buffers and effects each."""
 
     def __init__(self, fluidsynth, job: dict) -> None:
-        part_count, self._buses = len(job["parts"]), job["buses"]
+        self._buses = job["buses"]
         options = {
             "synth.polyphony": job["polyphony"],
             "synth.audio-channels": self._buses,
@@ -59,7 +59,7 @@ class _Engine:
             "synth.chorus.active": int(job["chorus"]["level"] > 0),
             "synth.reverb.active": int(job["reverb"]["level"] > 0),
         }
-        channels = -(-part_count // 16) * 16
+        channels = -(-(max(part["channel"] for part in job["parts"]) + 1) // 16) * 16
         self._synth = fluidsynth.Synth(job["gain"], float(job["sample_rate"]), channels, **options)
         self._raw = self._synth.synth
         if not self._raw:
@@ -178,9 +178,11 @@ def _limit_resources(job: dict) -> None:
 
 def _render(engine: _Engine, job: dict, events: np.ndarray, folder: Path, parent: int) -> None:
     """Render every part at once and add the buses up to stems, one file a stem."""
-    for channel, part in enumerate(job["parts"]):
+    for part in job["parts"]:
         send = job["drum_reverb_send"] if part["is_drums"] else job["reverb_send"]
-        engine.prepare(channel, is_drums=part["is_drums"], reverb_send=send, chorus_send=job["chorus_send"])
+        engine.prepare(
+            part["channel"], is_drums=part["is_drums"], reverb_send=send, chorus_send=job["chorus_send"]
+        )
     starts, rows = events[:, 0].tolist(), events[:, 1:].tolist()
     total, position, cursor = int(job["frames"]), 0, 0
     with ExitStack() as stack:
