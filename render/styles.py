@@ -243,7 +243,7 @@ def is_in(performance: Performance, style: Style) -> bool:
 
 
 def melody_part(performance: Performance) -> int | None:
-    """Index of the part that leads: by its role, else by its name, else the highest on average; None if all are drums."""
+    """Index of the part that leads: by role, else by name, else the highest on average; None if all are drums."""
     pitched = [(i, part) for i, part in enumerate(performance.parts) if not part.is_drums and part.note_count]
     named = [i for i, part in pitched if part.role == "melody"]
     named += [i for i, part in pitched if not part.role and _MELODY_NAME.search(part.stem)]
@@ -294,22 +294,14 @@ def _with_program(part: Part, program: int) -> Part:
 
 
 def _rows(part: Part, kept: np.ndarray) -> Part:
-    return replace(
-        part,
-        time_s=part.time_s[kept],
-        status=part.status[kept],
-        data1=part.data1[kept],
-        data2=part.data2[kept],
-    )
+    status, data1, data2 = (column[kept] for column in part.columns)
+    return replace(part, time_s=part.time_s[kept], status=status, data1=data1, data2=data2)
 
 
 def _beginning_with(part: Part, events: list[tuple[int, int, int]]) -> Part:
     """The part with ``events`` (status, data1, data2) before all others."""
-    status, data1, data2 = np.array(events, np.uint8).T
-    return replace(
-        part,
-        time_s=np.concatenate([np.zeros(len(events)), part.time_s]),
-        status=np.concatenate([status, part.status]),
-        data1=np.concatenate([data1, part.data1]),
-        data2=np.concatenate([data2, part.data2]),
-    )
+    added = np.array(events, np.uint8).T
+    columns = zip(added, part.columns, strict=True)
+    status, data1, data2 = (np.concatenate([new, old]) for new, old in columns)
+    time_s = np.concatenate([np.zeros(len(events)), part.time_s])
+    return replace(part, time_s=time_s, status=status, data1=data1, data2=data2)

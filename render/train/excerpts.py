@@ -115,23 +115,22 @@ def _cut(part: Part, start_s: float, length_s: float) -> Part | None:
     rows += [(length_s, smf.NOTE_OFF, pitch, 0) for pitch, count in sounding.items() for _ in range(count)]
     rows.append((length_s, smf.CONTROL, PEDAL, 0))
     table = np.array(rows)
-    columns = table[:, 1:].astype(np.uint8)
-    return Part(part.stem, part.channel, table[:, 0], columns[:, 0], columns[:, 1], columns[:, 2])
+    status, data1, data2 = table[:, 1:].astype(np.uint8).T
+    return replace(part, time_s=table[:, 0], status=status, data1=data1, data2=data2)
 
 
 def _rows(part: Part, kept: np.ndarray) -> Part:
-    return Part(
-        part.stem, part.channel, part.time_s[kept], part.status[kept], part.data1[kept], part.data2[kept]
-    )
+    status, data1, data2 = (column[kept] for column in part.columns)
+    return replace(part, time_s=part.time_s[kept], status=status, data1=data1, data2=data2)
 
 
 def _with_controller(part: Part, number: int, times_s: np.ndarray, values: np.ndarray) -> Part:
     """The part with a controller's values added, before the events of the same time."""
-    n = len(times_s)
+    added = (np.full(len(times_s), smf.CONTROL), np.full(len(times_s), number), values)
     time_s = np.concatenate([times_s, part.time_s])
-    status = np.concatenate([np.full(n, smf.CONTROL), part.status])
-    data1 = np.concatenate([np.full(n, number), part.data1])
-    data2 = np.concatenate([values, part.data2])
     order = np.argsort(time_s, kind="stable")
-    first, second, third = (column[order].astype(np.uint8) for column in (status, data1, data2))
-    return Part(part.stem, part.channel, time_s[order], first, second, third)
+    status, data1, data2 = (
+        np.concatenate([new, old])[order].astype(np.uint8)
+        for new, old in zip(added, part.columns, strict=True)
+    )
+    return replace(part, time_s=time_s[order], status=status, data1=data1, data2=data2)
