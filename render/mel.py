@@ -104,11 +104,11 @@ def magnitudes(
     part = samples[max(first, 0) : max(stop, 0)]
     part = np.pad(part, (max(-first, 0), stop - max(first, 0) - len(part)))
     windows = np.lib.stride_tricks.sliding_window_view(part, n_fft)[::hop]
-    return np.abs(scipy.fft.rfft(windows * _window(n_fft), axis=1)).T
+    return np.abs(scipy.fft.rfft(windows * hann(n_fft), axis=1)).T
 
 
 @cache
-def _window(n_fft: int) -> np.ndarray:
+def hann(n_fft: int) -> np.ndarray:
     """Hann, scaled so that a sinusoid of amplitude 1 peaks at 1: (n_fft,) float32."""
     window = get_window("hann", n_fft)
     return (window * (2 / window.sum())).astype(np.float32)
@@ -118,12 +118,18 @@ def _window(n_fft: int) -> np.ndarray:
 def filterbank(spec: MelSpec, sample_rate: int) -> np.ndarray:
     """HTK's triangles: (bands, bins) float32, each with a peak of 1."""
     bins_hz = np.arange(spec.n_fft(sample_rate) // 2 + 1) * spec.bin_hz
-    edges = np.linspace(_mel(spec.low_hz), _mel(spec.high_hz), spec.bands + 2)
-    edges_hz = 700 * (10 ** (edges / 2595) - 1)
+    edges_hz = 700 * (10 ** (band_edges(spec) / 2595) - 1)
     low, centre, high = edges_hz[:-2, None], edges_hz[1:-1, None], edges_hz[2:, None]
     rising, falling = (bins_hz - low) / (centre - low), (high - bins_hz) / (high - centre)
     return np.maximum(0, np.minimum(rising, falling)).astype(np.float32)
 
 
-def _mel(frequency_hz: float) -> float:
+def band_edges(spec: MelSpec) -> np.ndarray:
+    """Where the bands begin, peak and end, on the mel scale: (bands + 2,), each band from i to i + 2."""
+    low, high = mel_scale(np.array([spec.low_hz, spec.high_hz]))
+    return np.linspace(low, high, spec.bands + 2)
+
+
+def mel_scale(frequency_hz: np.ndarray) -> np.ndarray:
+    """Hz to mel, as HTK and O'Shaughnessy define it."""
     return 2595 * np.log10(1 + frequency_hz / 700)
