@@ -179,7 +179,12 @@ def controls_of_audio(audio: Audio) -> RenderControls:
 
 def dynamics_of_audio(audio: Audio) -> np.ndarray:
     """Smoothed level of every frame in dB on the scale of the loudness model: (frames,) float32."""
-    return smoothed_db(_energy(audio) / 10 ** (REFERENCE_DB / 10))
+    return dynamics_of_energy(energy_of(audio))
+
+
+def dynamics_of_energy(energy: np.ndarray) -> np.ndarray:
+    """The same from the energy of every frame (`energy_of`): (frames,) float32."""
+    return smoothed_db(energy / 10 ** (REFERENCE_DB / 10))
 
 
 def chroma_power(audio: Audio) -> np.ndarray:
@@ -195,7 +200,11 @@ def chroma_power(audio: Audio) -> np.ndarray:
 
 def calibration_db(audio: Audio, performance: Performance) -> float:
     """What to add to ``audio``, in dB, so that its mean level is that of the MIDI's loudness model; 0 if silent."""
-    energy = _energy(audio)
+    return calibration_of_energy(energy_of(audio), performance)
+
+
+def calibration_of_energy(energy: np.ndarray, performance: Performance) -> float:
+    """The same for sound of which the energy of every frame is known, (frames,)."""
     wanted = controls_of_performance(performance, len(energy)).dynamics_db
     active = (wanted > _ACTIVE_DB) & (energy > SILENT_POWER)
     if not active.any():
@@ -211,7 +220,7 @@ def smoothed_db(power: np.ndarray) -> np.ndarray:
     return np.maximum(level, FLOOR_DB).astype(np.float32)
 
 
-def _energy(audio: Audio) -> np.ndarray:
+def energy_of(audio: Audio) -> np.ndarray:
     """Energy of every frame, 1 for a sinusoid at full scale: (frames,) float32."""
     blocks = [
         power.sum(axis=0) / 1.5 for power in power_blocks(audio)
