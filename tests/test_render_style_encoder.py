@@ -1,17 +1,13 @@
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
 
-from render.errors import BadInput, NotInstalled
 from render.models.style_encoder import (
     EMBEDDING,
     StyleEncoder,
     StyleEncoderConfig,
     embed_windows,
-    load_encoder,
     mean_embedding,
-    save_encoder,
     windows_of,
 )
 
@@ -94,32 +90,3 @@ def test_named_styles(encoder):
     assert cosine == pytest.approx(1.0, abs=1e-5)
     with pytest.raises(ValueError, match="kazoo"):
         encoder.named("kazoo")
-
-
-def test_files_round_trip(encoder, tmp_path):
-    path = tmp_path / "encoder.safetensors"
-    save_encoder(encoder, path)
-    again = load_encoder(path)
-    assert again.config == encoder.config
-    mel = torch.from_numpy(music(60))[None]
-    torch.testing.assert_close(again(mel), encoder(mel))
-
-
-def test_other_files_are_refused(encoder, tmp_path):
-    path = tmp_path / "encoder.safetensors"
-    with pytest.raises(NotInstalled, match="no such style encoder"):
-        load_encoder(path)
-    save_encoder(encoder, path)
-    whole = path.read_bytes()
-    path.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(BadInput, match="not a style encoder"):
-        load_encoder(path)
-    torch.save(encoder.state_dict(), path)
-    with pytest.raises(BadInput, match="not a style encoder"):
-        load_encoder(path)
-    save_file({"x": torch.zeros(1)}, path)
-    with pytest.raises(BadInput, match="not a style encoder"):
-        load_encoder(path)
-    save_file({"x": torch.zeros(1)}, path, {"config": '{"styles": []}'})
-    with pytest.raises(BadInput, match="not a style encoder"):
-        load_encoder(path)

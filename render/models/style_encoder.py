@@ -8,20 +8,13 @@ styles, each the mean over its training takes, are kept with the weights.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import nn
 from torch.nn.functional import normalize
-
-from render.errors import BadInput, NotInstalled
-from render.files import replacing
 
 EMBEDDING = 128
 MIN_FRAMES = 50  # one second
@@ -157,27 +150,3 @@ def mean_embedding(embeddings: torch.Tensor) -> torch.Tensor:
 
 def _batches(items: list[int], size: int) -> Iterator[list[int]]:
     return (items[i : i + size] for i in range(0, len(items), size))
-
-
-def save_encoder(encoder: StyleEncoder, path: Path) -> None:
-    """Write an encoder as one safetensors file, its configuration in the metadata."""
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in encoder.state_dict().items()}
-    with replacing(path) as partial:
-        save_file(tensors, partial, {"config": json.dumps(asdict(encoder.config))})
-
-
-def load_encoder(path: Path) -> StyleEncoder:
-    """Read what `save_encoder` wrote, for inference on the CPU. Raises NotInstalled where there is no file, BadInput
-    where it is no style encoder."""
-    if not path.is_file():
-        raise NotInstalled(f"{path.name}: no such style encoder; reinstall framescore or train one")
-    try:
-        with safe_open(path, "pt") as file:
-            config = json.loads((file.metadata() or {})["config"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no dictionary)
-        encoder = StyleEncoder(StyleEncoderConfig(**{**config, "styles": tuple(config["styles"])}))
-        encoder.load_state_dict(tensors)
-    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError, OSError) as error:
-        line = str(error).splitlines()[0]
-        raise BadInput(f"{path.name}: not a style encoder ({line}); reinstall framescore") from error
-    return encoder.eval()

@@ -2,8 +2,8 @@
 
 It learns to tell apart styles, line-ups (a style in one SoundFont and variant) and takes (a line-up in one room), each
 by a softmax over cosines (NormFace, Wang 2017, arXiv:1704.06369), from crops of 2 to 8 s at random levels. A run folder
-holds ``state.pt`` (an interrupted run goes on from it), ``losses.csv``, and at the end ``style_encoder.safetensors``;
-DATA gets the embeddings of all takes, which the other networks are trained with. Printed: how much of the takes held
+holds ``state.pt`` (an interrupted run goes on from it), ``losses.csv`` and at the end the checkpoint ``style_encoder``.
+DATA gets the embeddings of all takes, with which the other networks are trained. Printed: how much of the takes held
 out of training is named right.
 """
 
@@ -12,11 +12,12 @@ from __future__ import annotations
 import argparse
 import copy
 import csv
+import json
 import math
 import os
 import sys
 import time
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,8 +37,8 @@ from render.models.style_encoder import (
     StyleEncoderConfig,
     embed_windows,
     mean_embedding,
-    save_encoder,
 )
+from render.style_source import save_encoder
 from render.train.data import SPLITS, recipe_from
 from render.train.dataset import EMBEDDINGS_FILE
 
@@ -341,14 +342,24 @@ def main() -> None:
     )
     embeddings = embeddings_of(encoder, takes)
     fill_table(encoder, takes, embeddings)
-    path = args.run / "style_encoder.safetensors"
-    save_encoder(encoder, path)
     with replacing(args.data / EMBEDDINGS_FILE) as partial, partial.open("wb") as file:
-        np.savez(file, **embeddings)
+        np.savez(file, **embeddings)  # type: ignore[arg-type]
     accuracy = accuracy_of(encoder, takes, embeddings)
+    training = [take for take in takes if take.split == "training"]
+    card = {
+        "about": "Embeds how a recording sounds; keeps the embeddings of the named styles.",
+        "data": f"render.train.data: {len(training)} training takes",
+        "fonts": json.loads((args.data / "fonts.json").read_text(encoding="utf-8")),
+        "seed": args.seed,
+        "processor_minutes": args.minutes,
+        "figures": {"held-out": asdict(accuracy)},
+    }
+    save_encoder(encoder, args.run, card)
     for name, share in accuracy.of_style.items():
         print(f"{name:24} {share:6.1%}")
-    print(f"held-out: {accuracy.windows:.1%} of windows of 5 s, {accuracy.takes:.1%} of takes; wrote {path}")
+    print(
+        f"held-out: {accuracy.windows:.1%} of windows of 5 s, {accuracy.takes:.1%} of takes; wrote {args.run}"
+    )
 
 
 if __name__ == "__main__":

@@ -1,0 +1,158 @@
+"""What ``--style`` means: a named style, a style learnt from recordings (by name or file), or a recording itself.
+
+Names come first, then learned styles in the user's folder, then files; ``./harp`` is a file whatever styles there are.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from render.audio import Audio
+from render.checkpoints import FOLDER, REMEDY, fill, read_tensors, save_network
+from render.errors import BadInput
+from render.mel import mel_of
+from render.models.style_encoder import StyleEncoder, StyleEncoderConfig, embed_windows, mean_embedding
+from render.recordings import read_recording
+from render.style_files import SUFFIX, LearnedStyle, StyleCard, learned_files, read_card, read_style
+from render.styles import STYLES
+
+RESEMBLED = 3  # named styles that are told for a style without a name
+
+Kind = Literal["named", "learned", "recording"]
+
+
+@dataclass(frozen=True, eq=False)
+class StyleSource:
+    """A style as the diffusion takes it.
+
+    ``embedding`` (128,) float32 of length 1; ``carrier``: the named style whose instruments the synthesis plays;
+    ``learned``: the learned style, with its adapter; ``recording``: the sound at 48 kHz, for `render.recordings`;
+    ``resembles``: the nearest named styles and their cosines.
+    """
+
+    name: str
+    kind: Kind
+    embedding: torch.Tensor
+    carrier: str
+    learned: LearnedStyle | None = None
+    recording: Audio | None = None
+    resembles: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True)
+class StyleInfo:
+    """A line of ``framescore style list``: ``card`` and ``path`` of a learned style; ``problem`` says why its file
+    cannot be used, "" where it can. ``resembles`` is filled by `show_style`."""
+
+    name: str
+    title: str
+    kind: Kind
+    carrier: str
+    path: Path | None = None
+    card: StyleCard | None = None
+    problem: str = ""
+    resembles: tuple[tuple[str, float], ...] = ()
+
+
+@functools.cache
+def load_encoder(folder: Path = FOLDER, name: str = "style_encoder") -> StyleEncoder:
+    """The style encoder of a checkpoint, else the one that comes with FrameScore. Raises NotInstalled, BadInput."""
+    card, tensors = read_tensors(folder, name)
+    try:
+        config = StyleEncoderConfig(**{**card["config"], "styles": tuple(card["config"]["styles"])})
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadInput(f"{folder / name}.json: not the card of a style encoder ({error}); {REMEDY}") from None
+    return fill(StyleEncoder(config), tensors, folder / name)
+
+
+def save_encoder(encoder: StyleEncoder, folder: Path, card: dict, name: str = "style_encoder") -> None:
+    """Write a style encoder with its table of named styles, half precision."""
+    save_network(encoder, folder, name, asdict(encoder.config), card)
+
+
+def style_source(
+    wanted: str, encoder: StyleEncoder, carrier: str | None = None, folder: Path | None = None
+) -> StyleSource:
+    """The style that ``wanted`` names: a named style, a learned one in ``folder`` (else the user's), the path of a
+    learned style's file or of a recording.
+
+    ``carrier`` takes another named style's instruments for the synthesis; as it stands it is the style itself, what a
+    learned style says, or the named style nearest to a recording. Raises BadInput.
+    """
+    if carrier is not None and carrier not in STYLES:
+        raise BadInput(f"carrier {carrier!r} is no named style; {_near(carrier, list(STYLES))}")
+    if wanted in encoder.config.styles:
+        return StyleSource(wanted, "named", encoder.named(wanted), carrier or wanted)
+    learned = learned_files(folder)
+    path = learned.get(wanted, Path(wanted))
+    if not path.is_file():
+        names = [*encoder.config.styles, *learned]
+        raise BadInput(f"style {wanted!r} is neither a style nor a file; {_near(wanted, names)}")
+    if path.suffix.lower() == SUFFIX:
+        style = read_style(path)
+        nearest = tuple(encoder.nearest(style.embedding)[:RESEMBLED])
+        return StyleSource(
+            path.stem, "learned", style.embedding, carrier or _carrier(style.card), style, resembles=nearest
+        )
+    recording = read_recording(path)
+    embedding = style_of_recording(recording, encoder)
+    nearest = tuple(encoder.nearest(embedding)[:RESEMBLED])
+    return StyleSource(
+        path.stem, "recording", embedding, carrier or nearest[0][0], recording=recording, resembles=nearest
+    )
+
+
+def style_of_recording(recording: Audio, encoder: StyleEncoder) -> torch.Tensor:
+    """The embedding (128,) of a recording at 48 kHz, the mean over its windows. Raises BadInput where nothing sounds or
+    it is shorter than a second."""
+    try:
+        windows = embed_windows(encoder, mel_of(recording).log)
+    except ValueError as error:
+        raise BadInput(f"the recording has no style: {error}; give one in which music sounds") from None
+    return mean_embedding(torch.from_numpy(windows))
+
+
+def list_styles(folder: Path | None = None) -> list[StyleInfo]:
+    """All named styles, then the learned ones in ``folder`` (else the user's); a file that cannot be used is listed
+    with its problem."""
+    named = [StyleInfo(style.name, style.title, "named", style.name) for style in STYLES.values()]
+    return named + [_learned_info(path) for path in learned_files(folder).values()]
+
+
+def show_style(wanted: str, encoder: StyleEncoder, folder: Path | None = None) -> StyleInfo:
+    """All about one style, as `style_source` finds it, with the named styles that it resembles. Raises BadInput."""
+    source = style_source(wanted, encoder, folder=folder)
+    others = [pair for pair in encoder.nearest(source.embedding) if pair[0] != source.name]
+    title = STYLES[wanted].title if wanted in STYLES else source.name
+    path = learned_files(folder).get(wanted, Path(wanted)) if source.kind != "named" else None
+    card = source.learned.card if source.learned else None
+    return StyleInfo(
+        source.name, title, source.kind, source.carrier, path, card, resembles=tuple(others[:RESEMBLED])
+    )
+
+
+def _learned_info(path: Path) -> StyleInfo:
+    try:
+        card = read_card(path)
+    except BadInput as error:
+        return StyleInfo(path.stem, path.stem, "learned", "", path, problem=str(error))
+    return StyleInfo(path.stem, card.name, "learned", card.carrier, path, card)
+
+
+def _carrier(card: StyleCard) -> str:
+    if card.carrier not in STYLES:
+        raise BadInput(
+            f"style {card.name!r} wants the instruments of {card.carrier!r}; name others with --carrier"
+        )
+    return card.carrier
+
+
+def _near(name: str, names: list[str]) -> str:
+    close = difflib.get_close_matches(name, names, n=3)
+    return f"did you mean {' or '.join(close)}?" if close else f"styles: {', '.join(names)}"
