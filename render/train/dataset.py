@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,15 +81,31 @@ class Take:
 
 @dataclass(frozen=True)
 class Batch:
-    """Crops. ``mel`` (n, 128, frames); ``heard`` and ``mixed`` (n, CONTROL_CHANNELS, frames), see `Take`; ``style``
-    (n, 128); ``mood`` (n, 3, frames / 4); ``take`` (n,) index into the takes. All float32 but ``take``."""
+    """Crops. ``mel`` (n, 128, frames), ``style`` (n, 128) and ``mood`` (n, 3, frames / 4) float32; ``take`` (n,) index
+    into the takes, ``start`` (n,) first frames."""
 
+    takes: Takes
     mel: torch.Tensor
-    heard: torch.Tensor
-    mixed: torch.Tensor
     style: torch.Tensor
     mood: torch.Tensor
     take: torch.Tensor
+    start: torch.Tensor
+
+    @property
+    def heard(self) -> torch.Tensor:
+        """`Take.heard` of every crop: (n, CONTROL_CHANNELS, frames) float32."""
+        return self._controls(Take.heard)
+
+    @property
+    def mixed(self) -> torch.Tensor:
+        """`Take.mixed` of every crop: (n, CONTROL_CHANNELS, frames) float32."""
+        return self._controls(Take.mixed)
+
+    def _controls(self, kind: Callable[[Take, int, int], RenderControls]) -> torch.Tensor:
+        frames = self.mel.shape[2]
+        places = zip(self.take.tolist(), self.start.tolist(), strict=True)
+        rows = [channels(kind(self.takes.takes[i], start, start + frames)) for i, start in places]
+        return torch.from_numpy(np.stack(rows))
 
 
 class Takes:
@@ -126,13 +143,17 @@ class Takes:
             take, stop = self.takes[index], start + frames
             styles = take.styles
             style = np.zeros(EMBEDDING) if styles is None else styles[rng.integers(len(styles))]
-            mood = take.mood[:, start // PATCH_FRAMES : stop // PATCH_FRAMES]
-            heard, mixed = channels(take.heard(start, stop)), channels(take.mixed(start, stop))
-            rows.append((take.log_mel(start, stop), heard, mixed, style, mood))
-        columns = [
+            rows.append(
+                (
+                    take.log_mel(start, stop),
+                    style,
+                    take.mood[:, start // PATCH_FRAMES : stop // PATCH_FRAMES],
+                )
+            )
+        mel, style, mood = (
             torch.from_numpy(np.stack(column).astype(np.float32)) for column in zip(*rows, strict=True)
-        ]
-        return Batch(*columns, torch.tensor(chosen))
+        )
+        return Batch(self, mel, style, mood, torch.tensor(chosen), torch.tensor(starts))
 
 
 def _load(path: Path, embeddings: dict[str, np.ndarray]) -> Take:
