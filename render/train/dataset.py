@@ -14,6 +14,7 @@ from render.errors import BadInput
 from render.models.style_encoder import EMBEDDING
 from render.train.data import PATCH_FRAMES, Recipe, recipe_from
 
+STYLE_WINDOWS = (1, 4, 16)  # how many windows of its take a crop's style is the mean of
 EMBEDDINGS_FILE = "embeddings.npz"  # take name -> (windows, EMBEDDING), written by render.train.style
 
 
@@ -137,12 +138,11 @@ class Takes:
         return self.at(chosen.tolist(), starts, frames, rng)
 
     def at(self, chosen: list[int], starts: list[int], frames: int, rng: np.random.Generator) -> Batch:
-        """The crops of the takes ``chosen`` that begin at ``starts``; ``rng`` draws which window gives the style."""
+        """The crops of the takes ``chosen`` that begin at ``starts``; ``rng`` draws which windows give the style."""
         rows = []
         for index, start in zip(chosen, starts, strict=True):
             take, stop = self.takes[index], start + frames
-            styles = take.styles
-            style = np.zeros(EMBEDDING) if styles is None else styles[rng.integers(len(styles))]
+            style = np.zeros(EMBEDDING) if take.styles is None else _style(take.styles, rng)
             rows.append(
                 (
                     take.log_mel(start, stop),
@@ -154,6 +154,12 @@ class Takes:
             torch.from_numpy(np.stack(column).astype(np.float32)) for column in zip(*rows, strict=True)
         )
         return Batch(self, mel, style, mood, torch.tensor(chosen), torch.tensor(starts))
+
+
+def _style(styles: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A unit vector (EMBEDDING,): the mean of one or several windows, as of a short or a long recording."""
+    mean = styles[rng.integers(len(styles), size=rng.choice(STYLE_WINDOWS))].mean(0)
+    return mean / max(float(np.linalg.norm(mean)), 1e-6)
 
 
 def _load(path: Path, embeddings: dict[str, np.ndarray]) -> Take:
