@@ -88,9 +88,15 @@ def find_folder(name: str, *, offline: bool = False) -> Path:
     import huggingface_hub
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
-    patterns = {"allow_patterns": _PATTERNS, "ignore_patterns": _OTHER_PRECISIONS}
+    def fetch(*, here_only: bool) -> Path:
+        return Path(
+            huggingface_hub.snapshot_download(
+                name, allow_patterns=_PATTERNS, ignore_patterns=_OTHER_PRECISIONS, local_files_only=here_only
+            )
+        )
+
     try:
-        found = Path(huggingface_hub.snapshot_download(name, local_files_only=True, **patterns))
+        found = fetch(here_only=True)
         if all(_weights_in(found / part) for part in NETWORKS):
             return found
     except HFValidationError as error:
@@ -110,7 +116,7 @@ def find_folder(name: str, *, offline: bool = False) -> Path:
     try:
         with urllib.request.urlopen(urllib.request.Request(address, method="HEAD"), timeout=_PATIENCE_S):
             pass
-        return Path(huggingface_hub.snapshot_download(name, **patterns))
+        return fetch(here_only=False)
     except (HfHubHTTPError, LocalEntryNotFoundError, HTTPException, OSError, ValueError, *transport) as error:
         raise NotInstalled(f"weights of {name} are not here and cannot be fetched; {remedy}") from error
 

@@ -21,15 +21,17 @@ from typing import Any
 
 import torch
 from diffusers import ControlNetModel, DDIMScheduler
+from diffusers.models.controlnets.controlnet import zero_module
 from torch import nn
 from torch.nn import functional
 
 from render.controls import CLASSES, CONTROL_CHANNELS, ROLL_ROWS
+from render.models.codec import PATCH
+from render.models.predictor import SCHEDULE
+from render.models.style_encoder import EMBEDDING
+from render.models.transformer import MOOD_CHANNELS
 
 COLUMNS_PER_TOKEN = 2
-FRAMES_PER_TOKEN = 4
-STYLE_FEATURES = 128
-MOOD_ROWS = 3
 _DYNAMICS, _ROLL = 2 * CLASSES, 2 * CLASSES + 2
 _FLAGS = tuple(range(_ROLL + ROLL_ROWS, CONTROL_CHANNELS))
 # Rows of the controls, and of the mood after them, that make up each term of equation 3.
@@ -37,7 +39,7 @@ TERMS: dict[str, tuple[int, ...]] = {
     "melody": (*range(_DYNAMICS), *_FLAGS),
     "dynamics": (*range(_DYNAMICS, _ROLL), *_FLAGS),
     "roll": (*range(_ROLL, _ROLL + ROLL_ROWS), *_FLAGS),
-    "mood": tuple(range(CONTROL_CHANNELS, CONTROL_CHANNELS + MOOD_ROWS)),
+    "mood": tuple(range(CONTROL_CHANNELS, CONTROL_CHANNELS + MOOD_CHANNELS)),
 }
 TERM_WIDTH = 128
 
@@ -53,16 +55,14 @@ class ControlInput(nn.Module):
         self.width, self.bands = width, bands
         self.terms = nn.ModuleDict()
         for name, rows in TERMS.items():
-            zero = nn.Conv1d(TERM_WIDTH, width * bands, 1)
-            nn.init.zeros_(zero.weight)
-            nn.init.zeros_(zero.bias)
+            zero = zero_module(nn.Conv1d(TERM_WIDTH, width * bands, 1))
             self.terms[name] = nn.Sequential(
                 nn.Conv1d(len(rows), TERM_WIDTH, 5, padding=2), nn.SiLU(),
                 nn.Conv1d(TERM_WIDTH, TERM_WIDTH, 4, stride=2, padding=1), nn.SiLU(), zero,
             )  # fmt: skip
 
     def forward(self, rows: torch.Tensor) -> torch.Tensor:
-        """Controls and mood (batch, CONTROL_CHANNELS + MOOD_ROWS, frames): (batch, width, frames / 2, bands)."""
+        """Controls and mood (batch, CONTROL_CHANNELS + MOOD_CHANNELS, frames): (batch, width, frames / 2, bands)."""
         total = sum(term(rows[:, TERMS[name]]) for name, term in self.terms.items())
         return total.unflatten(1, (self.width, self.bands)).transpose(2, 3)
 
@@ -116,11 +116,10 @@ class UNetPredictor(nn.Module):
     """`render.models.predictor.Predictor` of the second family.
 
     ``unet``: frozen; ``alphas_cumprod`` (steps,): the schedule it was trained on; ``bands``: height of its latent;
-    ``null_label`` (features,): the label that stands for no style, CLAP's of the empty text. The branch adds nothing
-    until it is trained.
+    ``null_label`` (features,): the label that stands for no style, CLAP's of the empty text. ``control`` is all that is
+    trained; its branch adds nothing until then.
     """
 
-    levels: torch.Tensor
     own_levels: torch.Tensor
     alphas: torch.Tensor
     own_alphas: torch.Tensor
@@ -131,14 +130,15 @@ class UNetPredictor(nn.Module):
     ) -> None:
         super().__init__()
         self.unet = unet.requires_grad_(False)
-        self.branch = control_branch(unet, bands)
-        self.bands, self.columns = bands, int(unet.config.in_channels)
+        self.bands, self.depth = bands, int(unet.config.in_channels)
         features = int(unet.config.projection_class_embeddings_input_dim)
-        self.label_of_style = nn.Linear(STYLE_FEATURES, features)
+        self.control = nn.ModuleDict(
+            {"branch": control_branch(unet, bands), "label_of_style": nn.Linear(EMBEDDING, features)}
+        )
         self.register_buffer(
             "null_label", torch.zeros(features) if null_label is None else null_label.clone()
         )
-        schedule = DDIMScheduler(beta_schedule="squaredcos_cap_v2").alphas_cumprod
+        schedule = DDIMScheduler(**SCHEDULE).alphas_cumprod
         own, alphas = same_noise(schedule, alphas_cumprod)
         self.register_buffer("own_levels", own, persistent=False)
         self.register_buffer("alphas", schedule, persistent=False)
@@ -147,7 +147,7 @@ class UNetPredictor(nn.Module):
     @property
     def channels(self) -> int:
         """Features of a token."""
-        return COLUMNS_PER_TOKEN * self.columns * self.bands
+        return COLUMNS_PER_TOKEN * self.depth * self.bands
 
     def train(self, mode: bool = True) -> UNetPredictor:
         """As in torch; the frozen UNet stays as it is at inference."""
@@ -156,29 +156,29 @@ class UNetPredictor(nn.Module):
         return self
 
     def tokens(self, latent: torch.Tensor) -> torch.Tensor:
-        """AudioLDM's latent (batch, columns' channels, 2 tokens, bands) as tokens: (batch, channels, tokens)."""
+        """AudioLDM's latent (batch, depth, 2 tokens, bands) as tokens: (batch, channels, tokens)."""
         return latent.unflatten(2, (-1, COLUMNS_PER_TOKEN)).permute(0, 3, 1, 4, 2).flatten(1, 3)
 
     def picture(self, tokens: torch.Tensor) -> torch.Tensor:
         """The inverse of `tokens`. Raises ValueError for a latent of another family."""
         if tokens.shape[1] != self.channels:
             raise ValueError(f"latent of {tokens.shape[1]} channels: this network takes {self.channels}")
-        columns = tokens.unflatten(1, (COLUMNS_PER_TOKEN, self.columns, self.bands))
+        columns = tokens.unflatten(1, (COLUMNS_PER_TOKEN, self.depth, self.bands))
         return columns.permute(0, 2, 4, 1, 3).flatten(2, 3)
 
-    def label(self, style: torch.Tensor | None, has_style: torch.Tensor) -> torch.Tensor:
+    def label(self, style: torch.Tensor, has_style: torch.Tensor) -> torch.Tensor:
         """The UNet's label (batch, features) of a ``style`` (batch, 128 or features): null where not ``has_style``.
 
         Raises ValueError for a style of another width.
         """
         null = self.null_label.expand(len(has_style), -1)
-        if style is None or not has_style.any():
+        if not (self.training or has_style.any()):
             return null
-        if style.shape[1] == STYLE_FEATURES != null.shape[1]:
-            style = functional.normalize(self.label_of_style(style), dim=1)
+        if style.shape[1] == EMBEDDING != null.shape[1]:
+            style = functional.normalize(self.control["label_of_style"](style), dim=1)
         if style.shape[1] != null.shape[1]:
             raise ValueError(
-                f"style of {style.shape[1]} features: needs {STYLE_FEATURES} of the style encoder "
+                f"style of {style.shape[1]} features: needs {EMBEDDING} of the style encoder "
                 f"or {null.shape[1]} of CLAP"
             )
         return torch.where(has_style[:, None], style, null)
@@ -191,15 +191,17 @@ class UNetPredictor(nn.Module):
         mood: torch.Tensor,
         controls: torch.Tensor | None,
     ) -> torch.Tensor:
-        """The UNet's own prediction, the noise in ``latent`` (batch, columns' channels, 2 tokens, bands).
+        """The UNet's own prediction, the noise in ``latent`` (batch, depth, 2 tokens, bands).
 
         ``level`` (batch,) on its own schedule, fractions allowed; ``label`` (batch, features); ``mood`` (batch, 3,
         tokens); ``controls`` (batch, CONTROL_CHANNELS, 4 tokens), None: without the branch.
         """
         if controls is None:
             return self.unet(latent, level, None, class_labels=label, return_dict=False)[0]
-        rows = torch.cat([controls, mood.repeat_interleave(FRAMES_PER_TOKEN, 2)], 1)
-        down, middle = self.branch(latent, level, None, rows, class_labels=label, return_dict=False)
+        rows = torch.cat([controls, mood.repeat_interleave(PATCH, 2)], 1)
+        down, middle = self.control["branch"](
+            latent, level, None, rows, class_labels=label, return_dict=False
+        )
         return self.unet(
             latent,
             level,
@@ -214,19 +216,17 @@ class UNetPredictor(nn.Module):
         self,
         latent: torch.Tensor,
         level: torch.Tensor,
-        style: torch.Tensor | None,
+        style: torch.Tensor,
         mood: torch.Tensor,
-        controls: torch.Tensor | None = None,
-        *,
+        controls: torch.Tensor | None,
         has_style: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """Velocity (batch, channels, tokens) float32 of ``latent`` (batch, channels, tokens) at ``level`` (batch,).
+        """See `render.models.predictor.Predictor.predict`; ``style`` may also be CLAP's (batch, features).
 
-        ``style`` (batch, 128 or features) where ``has_style`` (batch,) bool; ``mood`` (batch, 3, tokens); ``controls``
-        (batch, CONTROL_CHANNELS, 4 tokens) or None. Raises ValueError for a latent or a style of another width.
+        Raises ValueError for a latent or a style of another width.
         """
         if has_style is None:
-            has_style = torch.full((len(latent),), style is not None, device=latent.device)
+            has_style = torch.ones(len(latent), dtype=torch.bool, device=latent.device)
         index = level.round().long()
         picture = self.picture(latent)
         label = self.label(style, has_style)
