@@ -150,10 +150,10 @@ class Takes:
                     take.mood[:, start // PATCH_FRAMES : stop // PATCH_FRAMES],
                 )
             )
-        mel, style, mood = (
+        mels, styles, moods = (
             torch.from_numpy(np.stack(column).astype(np.float32)) for column in zip(*rows, strict=True)
         )
-        return Batch(self, mel, style, mood, torch.tensor(chosen), torch.tensor(starts))
+        return Batch(self, mels, styles, moods, torch.tensor(chosen), torch.tensor(starts))
 
 
 def _style(styles: np.ndarray, rng: np.random.Generator) -> np.ndarray:
