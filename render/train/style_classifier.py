@@ -1,4 +1,4 @@
-"""A judge of styles: ``python -m render.train.style_classifier DATA -o runs/render/judge --minutes 8``.
+"""A judge of styles: ``python -m render.train.style_classifier DATA -o runs/render/judge``.
 
 It names the style of a sound and is no part of the renderer: its network, training and crops are its own, so that it
 can tell what the renderer's style encoder does not hear. A plain convolutional network on log mels (Hershey et al.,
@@ -35,7 +35,7 @@ EMBEDDING = 128
 CROP_FRAMES, HOP_FRAMES = 256, 122  # three windows in ten seconds
 CLIP_FRAMES = 500
 CROPS_A_TAKE = 40  # kept in memory, 65 kB each
-WARM_UP_STEPS, RATE, SMOOTHING = 50, 2e-3, 0.05
+RATE, SMOOTHING = 3e-3, 0.05
 TILT_NATS, NOISE_NATS = 0.3, 0.1
 
 
@@ -109,33 +109,31 @@ def crops_of(data: Path, split: str, names: Sequence[str], frames: int, a_take: 
 def train(
     crops: Crops,
     names: Sequence[str],
-    minutes: float,
+    steps: int,
     seed: int,
     batch: int = 32,
     widths: Sequence[int] = WIDTHS,
 ) -> StyleClassifier:
-    """A classifier trained for some minutes of processor time, every style as often as any other."""
+    """A classifier after ``steps`` steps, every style as often as any other; the same for the same seed."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     network = StyleClassifier(names, widths)
     optimizer = torch.optim.AdamW(network.parameters(), RATE, weight_decay=0.02)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps, pct_start=0.1)
     of_style = [np.flatnonzero(crops.style == index) for index in range(len(names))]
     of_style = [members for members in of_style if len(members)]
-    started, spent, step, curve = time.process_time(), 0.0, 0, []
-    while spent < 1.0:
+    started, curve = time.monotonic(), []
+    for step in range(1, steps + 1):
         chosen = [int(rng.choice(of_style[i])) for i in rng.integers(len(of_style), size=batch)]
         mel = _varied(torch.from_numpy(crops.mel[chosen].astype(np.float32)), rng)
-        wanted = torch.from_numpy(crops.style[chosen])
-        for group in optimizer.param_groups:
-            group["lr"] = RATE * min(1.0, (step + 1) / WARM_UP_STEPS) * 0.5 * (1 + math.cos(math.pi * spent))
-        loss = cross_entropy(network(mel), wanted, label_smoothing=SMOOTHING)
+        loss = cross_entropy(network(mel), torch.from_numpy(crops.style[chosen]), label_smoothing=SMOOTHING)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        step, spent = step + 1, (time.process_time() - started) / (60 * minutes)
+        schedule.step()
         curve.append(loss.item())
         if step % 100 == 0:
-            left = max(0.0, 1 - spent) * minutes
+            left = (time.monotonic() - started) / step * (steps - step) / 60
             print(
                 f"step {step} loss {np.mean(curve[-100:]):.3f}, {left:.1f} min left",
                 file=sys.stderr,
@@ -189,13 +187,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("data", type=Path, help="the folder that render.train.data wrote")
     parser.add_argument("-o", "--run", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, default=8.0, help="processor minutes")
+    parser.add_argument("--steps", type=int, default=1200, help="of 32 crops; half a second each on one core")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args(argv)
     args.run.mkdir(parents=True, exist_ok=True)
     names = sorted(styles_in(args.data))
     training = crops_of(args.data, "training", names, CROP_FRAMES, CROPS_A_TAKE, args.seed)
-    classifier = train(training, names, args.minutes, args.seed)
+    classifier = train(training, names, args.steps, args.seed)
     save_classifier(classifier, args.run / "style_classifier.safetensors")
     held_out = crops_of(args.data, "held-out", names, CLIP_FRAMES, 10, args.seed)
     found = named(classifier, held_out)
