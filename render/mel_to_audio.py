@@ -1,0 +1,262 @@
+"""From a mel to sound, with the help of a synthesis of the same MIDI (the carrier). Three methods:
+
+- ``filter`` (default): the carrier, filtered by the ratio of the mels. A gain for every band and frame, smooth over
+  the bins, is corrected by measuring the filtered sound again. It is one linear filter, the same for all
+  channels: the carrier's stereo image stays, and stems filtered by the gains of their sum add up to the painted mix.
+- ``phase``: the mel's own spectrum with the phases of the carrier, made consistent by a few rounds of Griffin and
+  Lim (1984); levels between the channels stay the carrier's. Nearer to the mel's timbre where the carrier's differs.
+- ``griffin-lim``: the same from random phases, without a carrier; both channels alike.
+
+Convention: frames and levels are those of `render.mel`; the carrier should be calibrated as the mel is
+(`render.controls.calibration_db`), because gains are limited. Everything is done in blocks that see enough around them
+for their borders to make no difference, on any length. Results are not clipped: mastering takes care of peaks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+
+from render.audio import SAMPLE_RATE, Audio
+from render.controls import dynamics_of_energy, energy_of
+from render.mel import Mel, MelSpec, filterbank
+from render.sounds import Sound
+from render.spectral import (
+    Block,
+    band_spline,
+    blocks,
+    in_order,
+    inverse,
+    mel_power,
+    reach,
+    samples_of,
+    transform,
+)
+
+METHODS = ("filter", "phase", "griffin-lim")
+ROUNDS = {"filter": 4, "phase": 4, "griffin-lim": 32}
+MAX_GAIN_DB = 30.0
+MAX_CORRECTION_DB = 12.0
+CORRECTION_SIGMA_FRAMES = 8.0
+
+_NEPER_DB = 20 / np.log(10)  # dB of one natural logarithm of amplitude
+_INVERSION_ROUNDS = 20
+_PHASE_BLOCK_FRAMES = 1024
+_TINY = np.float32(1e-12)
+
+
+@dataclass(frozen=True, eq=False)
+class Gains:
+    """A linear filter that changes over time.
+
+    ``log`` (bands, frames) float32: natural logarithm of the gain. ``out_of_reach``: share, 0-1, of the mel's cells
+    above the floor that wanted more than `MAX_GAIN_DB`.
+    """
+
+    log: np.ndarray
+    spec: MelSpec
+    out_of_reach: float = 0.0
+
+
+def mel_to_audio(
+    mel: Mel,
+    carrier: Audio | None,
+    method: str = "filter",
+    *,
+    dynamics_db: np.ndarray | None = None,
+    seed: int = 0,
+) -> Audio:
+    """Sound whose mel is ``mel``, as long as the carrier (without one: as the mel, stereo at 48 kHz).
+
+    ``dynamics_db`` (frames,) float32, in dB on the scale of `render.controls.dynamics_of_audio`, corrects the level at
+    the end. ``seed`` is for ``griffin-lim``, which needs no carrier. Raises ValueError for an unknown method, a missing
+    carrier, and a carrier or dynamics of another number of frames than the mel.
+    """
+    if method not in METHODS:
+        raise ValueError(f"method {method!r} is not one of {', '.join(METHODS)}")
+    if carrier is None and method != "griffin-lim":
+        raise ValueError(f"method {method!r} needs a carrier; griffin-lim does without")
+    if method == "filter" and carrier is not None:
+        return filtered(carrier, filter_gains(mel, carrier, dynamics_db=dynamics_db))
+    audio = _with_phases(mel, carrier, ROUNDS[method], None if method == "phase" else seed)
+    if dynamics_db is None:
+        return audio
+    flat = Gains(np.zeros_like(mel.log), mel.spec)
+    return filtered(audio, _corrected(flat, audio, dynamics_db))
+
+
+def filter_gains(
+    mel: Mel, carrier: Sound, *, dynamics_db: np.ndarray | None = None, rounds: int = ROUNDS["filter"]
+) -> Gains:
+    """The gains that bring ``carrier`` to ``mel``, measured ``rounds`` times, and its level to ``dynamics_db``.
+
+    Raises ValueError for a carrier or dynamics of another number of frames than the mel.
+    """
+    spec, rate = mel.spec, carrier.sample_rate
+    _check_frames(mel.frames, spec.frames(carrier.length_samples, rate), "carrier")
+    log = np.zeros_like(mel.log)
+    beyond = 0
+
+    def work(block: Block) -> tuple[np.ndarray, int]:
+        wanted = mel.log[:, block.left : block.right].T
+        gains, outside = _block_gains(wanted, carrier, spec, block, rounds)
+        return gains[block.inner].T, int(np.count_nonzero(outside[block.inner]))
+
+    todo = blocks(mel.frames, (rounds + 1) * reach(spec, rate))
+    for block, (gains, outside) in zip(todo, in_order(work, todo), strict=True):
+        log[:, block.start : block.stop] = gains
+        beyond += outside
+    audible = int(np.count_nonzero(mel.log > np.log(spec.floor)))
+    gains_of_mel = Gains(log, spec, beyond / max(1, audible))
+    return gains_of_mel if dynamics_db is None else _corrected(gains_of_mel, carrier, dynamics_db)
+
+
+def filtered(audio: Audio, gains: Gains) -> Audio:
+    """``audio`` through the filter ``gains``; linear, so the sum of filtered stems is the filtered sum."""
+    samples = np.empty_like(audio.samples, subok=False)
+    position = 0
+    for part in filtered_blocks(audio, gains):
+        samples[:, position : position + part.shape[1]] = part
+        position += part.shape[1]
+    return Audio(samples, audio.sample_rate)
+
+
+def filtered_blocks(audio: Sound, gains: Gains) -> Iterator[np.ndarray]:
+    """The same piece by piece, (channels, samples) float32, for sound that is not to be held in memory.
+
+    Raises ValueError for gains of another number of frames than the sound.
+    """
+    spec, rate = gains.spec, audio.sample_rate
+    frames = spec.frames(audio.length_samples, rate)
+    _check_frames(gains.log.shape[1], frames, "sound")
+
+    def work(block: Block) -> np.ndarray:
+        return _inner_samples(_filtered_block(audio, gains, block), audio.length_samples, spec, rate, block)
+
+    return in_order(work, blocks(frames, reach(spec, rate)))
+
+
+def _block_gains(
+    wanted: np.ndarray, carrier: Sound, spec: MelSpec, block: Block, rounds: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Log gains of a block, (frames, bands), and where they would have passed the limit."""
+    rate, limit = carrier.sample_rate, np.float32(MAX_GAIN_DB / _NEPER_DB)
+    spectra = transform(samples_of(carrier, spec, block), spec, rate)
+    heard, gains = spectra, np.zeros_like(wanted)
+    for remaining in reversed(range(rounds)):
+        measured = 0.5 * np.log(np.maximum(mel_power(heard, spec, rate), np.float32(spec.floor**2)))
+        free = gains + np.maximum(wanted, np.float32(np.log(spec.floor))) - measured
+        gains = np.clip(free, -limit, limit)
+        if remaining:
+            sound = inverse(spectra * _bin_gains(gains, spec, rate), spec, rate)
+            heard = transform(_silenced_outside(sound, carrier.length_samples, spec, rate, block), spec, rate)
+    return gains, np.abs(free) > limit
+
+
+def _bin_gains(log: np.ndarray, spec: MelSpec, sample_rate: int) -> np.ndarray:
+    """Log gains of the bands (frames, bands) to gains of the bins (frames, bins)."""
+    return np.exp(log @ band_spline(spec, sample_rate))
+
+
+def _corrected(gains: Gains, carrier: Sound, dynamics_db: np.ndarray) -> Gains:
+    """``gains`` with the level of the filtered ``carrier`` brought to ``dynamics_db``, smoothly."""
+    spec, rate = gains.spec, carrier.sample_rate
+    frames = gains.log.shape[1]
+    _check_frames(frames, len(dynamics_db), "dynamics")
+
+    def work(block: Block) -> np.ndarray:
+        sound = _silenced_outside(
+            _filtered_block(carrier, gains, block), carrier.length_samples, spec, rate, block
+        )
+        from_first_frame = sound[:, spec.n_fft(rate) // 2 :]
+        return energy_of(Audio(from_first_frame, rate))[block.inner]
+
+    energy = np.concatenate(list(in_order(work, blocks(frames, 2 * reach(spec, rate)))))
+    missing = np.clip(dynamics_db - dynamics_of_energy(energy), -MAX_CORRECTION_DB, MAX_CORRECTION_DB)
+    correction = gaussian_filter1d(missing, CORRECTION_SIGMA_FRAMES, mode="nearest") / _NEPER_DB
+    return Gains(gains.log + correction.astype(np.float32), spec, gains.out_of_reach)
+
+
+def _with_phases(mel: Mel, carrier: Audio | None, rounds: int, seed: int | None) -> Audio:
+    """Sound with the spectrum of ``mel`` and phases found in ``rounds`` rounds from the carrier's, or from ``seed``."""
+    spec = mel.spec
+    rate = SAMPLE_RATE if carrier is None else carrier.sample_rate
+    length = mel.frames * spec.hop(rate) if carrier is None else carrier.length_samples
+    channels = 2 if carrier is None else carrier.samples.shape[0]
+    _check_frames(mel.frames, spec.frames(length, rate), "carrier")
+
+    def work(block: Block) -> np.ndarray:
+        magnitude = np.sqrt(_bin_power(mel.log[:, block.left : block.right].T, spec, rate))[None]
+        if seed is None and carrier is not None:
+            heard = transform(samples_of(carrier, spec, block), spec, rate)
+            loudness = np.sqrt(np.mean(np.square(np.abs(heard)), axis=0))
+            spectra = heard * (magnitude / np.maximum(loudness, _TINY))
+        else:
+            spectra = magnitude * _random_phases(seed or 0, block, magnitude.shape[2])
+        magnitudes = np.abs(spectra)
+        for _ in range(rounds):
+            sound = _silenced_outside(inverse(spectra, spec, rate), length, spec, rate, block)
+            heard = transform(sound, spec, rate)
+            spectra = heard * (magnitudes / np.maximum(np.abs(heard), _TINY))
+        return _inner_samples(inverse(spectra, spec, rate), length, spec, rate, block)
+
+    parts = in_order(work, blocks(mel.frames, (rounds + 1) * reach(spec, rate), _PHASE_BLOCK_FRAMES))
+    samples = np.concatenate(list(parts), axis=1)
+    return Audio(np.ascontiguousarray(np.broadcast_to(samples, (channels, length))), rate)
+
+
+def _bin_power(log: np.ndarray, spec: MelSpec, sample_rate: int) -> np.ndarray:
+    """Power of the bins (frames, bins) whose mel is nearest to log mels (frames, bands), starting from a smooth one.
+
+    Multiplicative updates for the Kullback-Leibler divergence (Lee and Seung, 2001).
+    """
+    bank = filterbank(spec, sample_rate)
+    bands_of_bin = bank.sum(axis=0)
+    wanted = np.exp(2 * log)
+    power = np.exp((2 * log - np.log(bank.sum(axis=1))) @ band_spline(spec, sample_rate)) * (bands_of_bin > 0)
+    for _ in range(_INVERSION_ROUNDS):
+        power *= (wanted / np.maximum(power @ bank.T, _TINY)) @ (bank / np.maximum(bands_of_bin, _TINY))
+    return power
+
+
+def _random_phases(seed: int, block: Block, bins: int) -> np.ndarray:
+    """Unit phasors (frames, bins) complex64; a frame's depend on the seed and its number alone."""
+    turns = [
+        np.random.default_rng([seed, i]).random(bins, np.float32) for i in range(block.left, block.right)
+    ]
+    return np.exp(np.complex64(2j * np.pi) * np.stack(turns))
+
+
+def _filtered_block(audio: Sound, gains: Gains, block: Block) -> np.ndarray:
+    """What the frames of ``block`` see of the filtered sound, (channels, samples); right in its inner frames."""
+    spec, rate = gains.spec, audio.sample_rate
+    spectra = transform(samples_of(audio, spec, block), spec, rate)
+    spectra *= _bin_gains(gains.log[:, block.left : block.right].T, spec, rate)
+    return inverse(spectra, spec, rate)
+
+
+def _silenced_outside(
+    sound: np.ndarray, length: int, spec: MelSpec, sample_rate: int, block: Block
+) -> np.ndarray:
+    """``sound`` as the frames of ``block`` see it, set to zero before the start and after the end of the piece."""
+    first = block.left * spec.hop(sample_rate) - spec.n_fft(sample_rate) // 2
+    sound[:, : max(0, -first)] = 0
+    sound[:, max(0, length - first) :] = 0
+    return sound
+
+
+def _inner_samples(
+    sound: np.ndarray, length: int, spec: MelSpec, sample_rate: int, block: Block
+) -> np.ndarray:
+    """The samples from the block's first frame to the next block's, of ``sound`` as all its frames see it."""
+    hop = spec.hop(sample_rate)
+    first = block.left * hop - spec.n_fft(sample_rate) // 2
+    return sound[:, block.start * hop - first : min(block.stop * hop, length) - first]
+
+
+def _check_frames(expected: int, given: int, name: str) -> None:
+    if expected != given:
+        raise ValueError(f"the {name} has {given} frames, the mel {expected}")
