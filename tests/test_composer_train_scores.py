@@ -48,6 +48,21 @@ def test_dynamics_tempo_and_bars_are_as_written():
     assert max(velocity[6:]) < 50
 
 
+def test_theme_labels_are_no_words_to_sing():
+    label = "<lyric><text>a</text></lyric>"
+    low = [attributes() + note("C3", 48, label), *[note("C3", 48)] * 7]
+    high = [
+        attributes() + "".join(note("C5", 12) for _ in range(4)),
+        *["".join(note("E5", 12) for _ in range(4))] * 7,
+    ]
+    data = scores.openscore_score(Work("x", 1, {"score": score(low, high, names=("Viola", "Flute 1"))}))
+    made = score_from_bytes(data)
+    assert [(track.name, track.role, track.program) for track in made.tracks] == [
+        ("Viola", "counter", 48),
+        ("Flute 1", "melody", 73),
+    ]
+
+
 def test_long_works_end_with_a_whole_bar():
     piece = read_musicxml(lied(2))
     whole = score_of_piece(piece, "", 1e9)

@@ -92,6 +92,12 @@ def score_of_piece(piece: Piece, title: str, longest_s: float, *, soloists: bool
     return Score(title, TempoMap(bars), fitting(tracks))
 
 
+def singers(piece: Piece) -> tuple[bool, ...]:
+    """Which parts sing: those with words whose name is no instrument's. (Themes of orchestral scores are labelled with
+    letters where singers have their words.)"""
+    return tuple(sung and not _written_for(name) for name, sung in zip(piece.parts, piece.sung, strict=True))
+
+
 def with_heard_moods(score: Score) -> Score:
     """The score with the mood that `composer.analysis.mood` hears around every bar."""
     return replace(score, moods=heard_moods(score))
@@ -206,6 +212,10 @@ def _plays_chords(rows: np.ndarray) -> bool:
 
 def _instrument(name: str, sung: bool, soloists: bool) -> Instrument:
     """The instrument of a part: by its name, else a voice where it sings or is named as one, else the piano."""
-    other = "Voice" if sung or VOICE_NAMES.search(name) else "Piano"
-    found = next((known for pattern, known in _NAMES if re.search(pattern, name.lower())), other)
+    found = _written_for(name) or ("Voice" if sung or VOICE_NAMES.search(name) else "Piano")
     return INSTRUMENTS[_SOLOISTS.get(found, found) if soloists else found]
+
+
+def _written_for(name: str) -> str:
+    """The instrument that a part's name names, or nothing."""
+    return next((known for pattern, known in _NAMES if re.search(pattern, name.lower())), "")

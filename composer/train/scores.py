@@ -37,7 +37,7 @@ from composer.train.corpora.musicxml import read_musicxml
 from composer.train.corpora.openscore import sung_line
 from composer.train.corpora.piece import UnusablePiece
 from composer.train.data import DAMAGE, fingerprint
-from composer.train.score_pieces import heard_moods, score_of_piece, with_heard_moods
+from composer.train.score_pieces import heard_moods, score_of_piece, singers, with_heard_moods
 from composer.train.song import split_of
 
 ARCHIVES = {
@@ -76,7 +76,9 @@ def pop909_song(work: Work) -> bytes:
 def openscore_score(work: Work, *, soloists: bool = False) -> bytes:
     """The first minutes of a MusicXML score, with heard moods. Raises UnusablePiece."""
     piece = read_musicxml(work.files["score"])
-    piece = replace(piece, melody=sung_line(piece))
+    piece = replace(piece, sung=singers(piece))
+    if any(piece.sung):
+        piece = replace(piece, melody=sung_line(piece))
     score = score_of_piece(piece, "", LONGEST_S, soloists=soloists)
     return midi_bytes(with_heard_moods(score))
 
@@ -157,7 +159,7 @@ def write_composed(folder: Path) -> dict[str, Any]:
     for collection in ("open", "pop909"):
         digests |= Checkpoints.shipped(collection).digests()
     return {
-        "name": COMPOSED, "title": f"framescore {__version__}, free pieces", "licence": "MIT",
+        "name": COMPOSED, "title": f"framescore {__version__}, free pieces", "licence": "Apache-2.0",
         "palettes": list(PALETTES), "checkpoints": digests, **_counts([*range(PIECES_A_PALETTE)] * len(PALETTES)),
     }  # fmt: skip
 
