@@ -57,7 +57,8 @@ def test_takes_are_drawn_from_the_seed_and_stay_in_their_split(pieces):
         "pop909-001.mid",
         "composed-harp-2.mid",
     }
-    assert {take.font for take in takes} == {"A", "B"}
+    turns = [data.draw("training", n * len(STYLES), 3, ["A", "B"], listed, durations) for n in range(4)]
+    assert [take.line_up for take in turns] == [f"solo-piano/{end}" for end in ("A/0", "B/0", "A/1", "B/1")]
 
 
 def test_a_take_is_made_and_read_back(pieces, tmp_path):

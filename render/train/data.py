@@ -116,9 +116,11 @@ def list_pieces(folder: Path) -> list[Piece]:
 def draw(
     split: str, number: int, seed: int, fonts: Sequence[str], pieces: list[Piece], durations: dict[str, float]
 ) -> Recipe:
-    """The recipe of a take; styles take turns, everything else is drawn."""
+    """The recipe of a take; styles, SoundFonts and variants take turns, everything else is drawn."""
     rng = np.random.default_rng([seed, SPLITS.index(split), number])
-    style = STYLES[list(STYLES)[number % len(STYLES)]]
+    turn, style_index = divmod(number, len(STYLES))
+    style = list(STYLES.values())[style_index]
+    font, variant = fonts[turn % len(fonts)], turn // len(fonts) % style.variants
     room = Room(
         size=float(rng.uniform(0.2, 0.9)),
         damping=float(rng.uniform(0.1, 0.7)),
@@ -143,7 +145,6 @@ def draw(
             Excerpt(piece.path.name, start_s, length_s, pace, semitones, scale, float(rng.uniform(0, 0.12)))
         )
         total_s += length_s * pace + GAP_S
-    font, variant = str(rng.choice(fonts)), int(rng.integers(style.variants))
     return Recipe(split, number, seed, style.name, font, variant, room, tuple(excerpts))
 
 
