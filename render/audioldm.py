@@ -93,6 +93,11 @@ class AudioLDM:
         return self
 
     @property
+    def name(self) -> str:
+        """The folder or repository it came from."""
+        return self._parts.name
+
+    @property
     def channels(self) -> int:
         """Channels of the latent."""
         return self.predictor.channels
@@ -102,7 +107,7 @@ class AudioLDM:
         """Where it computes."""
         return self.predictor.null_label.device
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def embed_text(self, text: str) -> torch.Tensor:
         """CLAP's unit vector (features,) for a style in words. Raises NotInstalled where the model has no CLAP."""
         encoder, tokenizer = self._parts.text_encoder, self._parts.tokenizer
@@ -114,9 +119,9 @@ class AudioLDM:
         mask = ids.attention_mask.to(encoder.device)
         # Through the two parts, for `get_text_features` returns other types in other versions of transformers.
         pooled = encoder.text_model(ids.input_ids.to(encoder.device), attention_mask=mask).pooler_output
-        return functional.normalize(encoder.text_projection(pooled), dim=-1)[0].clone()
+        return functional.normalize(encoder.text_projection(pooled), dim=-1)[0]
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def embed_audio(self, audio: Audio) -> torch.Tensor:
         """CLAP's unit vector (features,) for a style as a recording, of which the middle is heard.
 
@@ -133,12 +138,12 @@ class AudioLDM:
         samples = samples[first : first + extractor.nb_max_samples]
         heard = extractor(samples, sampling_rate=CLAP_RATE, return_tensors="pt").to(encoder.device)
         pooled = encoder.audio_model(heard.input_features, is_longer=heard.is_longer).pooler_output
-        return functional.normalize(encoder.audio_projection(pooled), dim=-1)[0].clone()
+        return functional.normalize(encoder.audio_projection(pooled), dim=-1)[0]
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def encode(self, mel: torch.Tensor) -> torch.Tensor:
         """Latent (batch, channels, tokens) of mels (batch, 128, 4 tokens) of `render.mel`."""
-        picture = mel_from_ours(mel).transpose(1, 2)[:, None]
+        picture = mel_from_ours(mel.to(self.device)).transpose(1, 2)[:, None]
         found = self._parts.vae.encode(picture, return_dict=False)[0].mode()
         return self.predictor.tokens(found * self._parts.vae.config.scaling_factor)
 

@@ -94,6 +94,11 @@ def make_schedule() -> DDIMScheduler:
     )  # fmt: skip
 
 
+def make_text_encoder() -> ClapTextModelWithProjection:
+    """CLAP's text half, as AudioLDM has it."""
+    return ClapTextModelWithProjection(ClapTextConfig(**TEXT))
+
+
 def save_model(folder: Path, kind: str = "audioldm", seed: int = 0) -> Path:
     """A small model of ``kind`` "audioldm", "musicldm" or "mute" (without CLAP) in the layout of the hub."""
     torch.manual_seed(seed)
@@ -106,7 +111,7 @@ def save_model(folder: Path, kind: str = "audioldm", seed: int = 0) -> Path:
         tokenizer = RobertaTokenizer(vocab=vocabulary, merges=[], model_max_length=32)
         tokenizer.save_pretrained(folder / "tokenizer")
     if kind == "audioldm":
-        ClapTextModelWithProjection(ClapTextConfig(**TEXT)).save_pretrained(folder / "text_encoder")
+        make_text_encoder().save_pretrained(folder / "text_encoder")
     if kind == "musicldm":
         config = ClapConfig(text_config=TEXT, audio_config=HEARING, projection_dim=FEATURES)
         ClapModel(config).save_pretrained(folder / "text_encoder")

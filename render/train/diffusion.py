@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -33,10 +34,17 @@ TINY = TransformerConfig(width=32, blocks=2, heads=2)
 Controls = Callable[[Batch, np.random.Generator], Tensor]
 
 
+class Encoder(Protocol):
+    """A codec, as far as training needs it."""
+
+    def encode(self, mel: Tensor) -> Tensor:
+        """Latent (batch, channels, frames / 4) of mels (batch, 128, frames)."""
+
+
 class Crops:
     """Draws examples from takes. ``controls`` makes the network's controls of a batch; None for a network without."""
 
-    def __init__(self, takes: Takes, codec: PcaCodec, batch: int, controls: Controls | None = None) -> None:
+    def __init__(self, takes: Takes, codec: Encoder, batch: int, controls: Controls | None = None) -> None:
         self.takes, self.codec, self.batch, self.controls = takes, codec, batch, controls
 
     def draw(self, rng: np.random.Generator) -> loop.Example:
@@ -59,9 +67,7 @@ class Crops:
         return [self.of_length(rng, FRAMES, 32) for _ in range(count)]
 
 
-def crops_of(
-    data: Path, codec: PcaCodec, batch: int, controls: Controls | None = None
-) -> tuple[Crops, Crops]:
+def crops_of(data: Path, codec: Encoder, batch: int, controls: Controls | None = None) -> tuple[Crops, Crops]:
     """Crops to train on and to tune on."""
     training, tuning = (Takes(data, split) for split in ("training", "tuning"))
     return Crops(training, codec, batch, controls), Crops(tuning, codec, batch, controls)
