@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import difflib
 import functools
-from dataclasses import asdict, dataclass
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 
@@ -17,10 +20,14 @@ from render.audio import Audio
 from render.checkpoints import FOLDER, REMEDY, fill, read_tensors, save_network
 from render.errors import BadInput
 from render.mel import mel_of
+from render.models.lora import AdapterConfig, adapted
 from render.models.style_encoder import StyleEncoder, StyleEncoderConfig, embed_windows, mean_embedding
 from render.recordings import read_recording
 from render.style_files import SUFFIX, LearnedStyle, StyleCard, learned_files, read_card, read_style
 from render.styles import STYLES
+
+if TYPE_CHECKING:
+    from render.painting import Painter
 
 RESEMBLED = 3  # named styles that are told for a style without a name
 
@@ -116,6 +123,30 @@ def style_of_recording(recording: Audio, encoder: StyleEncoder) -> torch.Tensor:
     except ValueError as error:
         raise BadInput(f"the recording has no style: {error}; give one in which music sounds") from None
     return mean_embedding(torch.from_numpy(windows))
+
+
+def network_digest(digests: Mapping[str, str]) -> str:
+    """One sha256 for the networks that a learned style belongs to. ``digests``: file name -> sha256."""
+    return hashlib.sha256(json.dumps(dict(digests), sort_keys=True).encode()).hexdigest()
+
+
+def painter_in(style: StyleSource, painter: Painter) -> Painter:
+    """``painter`` with the adapter of a learned style merged into its networks; as it is for other styles. Raises
+    BadInput for an adapter that was learnt on other networks."""
+    learned = style.learned
+    if learned is None or not learned.adapter:
+        return painter
+    remedy = "learn it again with `framescore style learn`"
+    if learned.card.network_sha256 != network_digest(painter.digests):
+        raise BadInput(f"style {style.name!r} was learnt on other networks than these; {remedy}")
+    try:
+        config = AdapterConfig(learned.card.rank, learned.card.scale)
+        predictor = adapted(painter.predictor, learned.adapter, config)  # type: ignore[type-var]
+    except ValueError as error:
+        raise BadInput(f"style {style.name!r} cannot be used: {error}; {remedy}") from None
+    merged = hashlib.sha256(b"".join(tensor.numpy().tobytes() for tensor in learned.adapter.values()))
+    digests = {**painter.digests, f"{style.name}.safetensors": merged.hexdigest()}
+    return replace(painter, predictor=predictor, digests=digests)
 
 
 def list_styles(folder: Path | None = None) -> list[StyleInfo]:

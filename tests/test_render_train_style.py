@@ -114,3 +114,8 @@ def test_the_command_learns_styles(tmp_path, monkeypatch, capsys):
         assert len(embeddings.files) == len(takes())
         assert embeddings["training-0000"].shape == (3, 128)
     assert "100.0% of takes" in capsys.readouterr().out
+    (data / "embeddings.npz").unlink()
+    monkeypatch.setattr("sys.argv", ["style", str(data), "-o", str(run), "--embed-only"])
+    style.main()
+    with np.load(data / "embeddings.npz") as again:
+        assert len(again.files) == len(takes())

@@ -38,7 +38,7 @@ from render.models.style_encoder import (
     embed_windows,
     mean_embedding,
 )
-from render.style_source import save_encoder
+from render.style_source import load_encoder, save_encoder
 from render.train.data import SPLITS, recipe_from
 from render.train.dataset import EMBEDDINGS_FILE
 
@@ -282,6 +282,12 @@ def embeddings_of(encoder: StyleEncoder, takes: list[Take]) -> dict[str, np.ndar
     return {name: embeddings for name, embeddings in found.items() if len(embeddings)}
 
 
+def write_embeddings(folder: Path, embeddings: dict[str, np.ndarray]) -> None:
+    """Keep the embeddings beside the takes, for `render.train.dataset`."""
+    with replacing(folder / EMBEDDINGS_FILE) as partial, partial.open("wb") as file:
+        np.savez(file, **embeddings)  # type: ignore[arg-type]
+
+
 def fill_table(encoder: StyleEncoder, takes: list[Take], embeddings: dict[str, np.ndarray]) -> None:
     """Give the encoder the embedding of each of its styles: the mean over its training takes."""
     for index, style in enumerate(encoder.config.styles):
@@ -333,17 +339,23 @@ def main() -> None:
     parser.add_argument(
         "--device", choices=("cpu", "cuda"), default="cuda" if torch.cuda.is_available() else "cpu"
     )
+    parser.add_argument(
+        "--embed-only", action="store_true", help="embed the takes with the encoder in the run folder"
+    )
     parser.add_argument("--tiny", action="store_true", help="a network of a few thousand weights, for tests")
     args = parser.parse_args()
     config = StyleEncoderConfig(width=16, blocks=1) if args.tiny else StyleEncoderConfig()
     takes = takes_of(args.data)
+    if args.embed_only:
+        encoder = load_encoder(args.run)
+        write_embeddings(args.data, embeddings_of(encoder, takes))
+        return
     encoder = train(
         config, Plan(args.minutes, args.batch, seed=args.seed, device=args.device), args.run, takes
     )
     embeddings = embeddings_of(encoder, takes)
     fill_table(encoder, takes, embeddings)
-    with replacing(args.data / EMBEDDINGS_FILE) as partial, partial.open("wb") as file:
-        np.savez(file, **embeddings)  # type: ignore[arg-type]
+    write_embeddings(args.data, embeddings)
     accuracy = accuracy_of(encoder, takes, embeddings)
     training = [take for take in takes if take.split == "training"]
     card = {
