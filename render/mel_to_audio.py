@@ -3,8 +3,9 @@
 - ``filter`` (default): the carrier, filtered by the ratio of the mels. A gain for every band and frame, smooth over
   the bins, is corrected by measuring the filtered sound again. It is one linear filter, the same for all
   channels: the carrier's stereo image stays, and stems filtered by the gains of their sum add up to the painted mix.
-- ``phase``: the mel's own spectrum with the phases of the carrier, made consistent by a few rounds of Griffin and
-  Lim (1984); levels between the channels stay the carrier's. Nearer to the mel's timbre where the carrier's differs.
+- ``phase``: the mel's own spectrum, half of its fine structure in dB from the carrier, with the carrier's phases,
+  made consistent by a few rounds of Griffin and Lim (1984); levels between the channels stay the carrier's. It
+  follows the mel where the carrier has little to be filtered, but it is not linear.
 - ``griffin-lim``: the same from random phases, without a carrier; both channels alike.
 
 Convention: frames and levels are those of `render.mel`; the carrier should be calibrated as the mel is
@@ -45,6 +46,8 @@ CORRECTION_SIGMA_FRAMES = 8.0
 _NEPER_DB = 20 / np.log(10)  # dB of one natural logarithm of amplitude
 _INVERSION_ROUNDS = 20
 _PHASE_BLOCK_FRAMES = 1024
+_FINE_SHARE = 0.5  # how much of the carrier's fine structure `phase` takes over
+_FINE_RANGE = (1e-4, 1e2)  # of power over the smooth spectrum
 _TINY = np.float32(1e-12)
 
 
@@ -124,17 +127,17 @@ def filtered(audio: Audio, gains: Gains) -> Audio:
     return Audio(samples, audio.sample_rate)
 
 
-def filtered_blocks(audio: Sound, gains: Gains) -> Iterator[np.ndarray]:
+def filtered_blocks(sound: Sound, gains: Gains) -> Iterator[np.ndarray]:
     """The same piece by piece, (channels, samples) float32, for sound that is not to be held in memory.
 
     Raises ValueError for gains of another number of frames than the sound.
     """
-    spec, rate = gains.spec, audio.sample_rate
-    frames = spec.frames(audio.length_samples, rate)
+    spec, rate = gains.spec, sound.sample_rate
+    frames = spec.frames(sound.length_samples, rate)
     _check_frames(gains.log.shape[1], frames, "sound")
 
     def work(block: Block) -> np.ndarray:
-        return _inner_samples(_filtered_block(audio, gains, block), audio.length_samples, spec, rate, block)
+        return _inner_samples(_filtered_block(sound, gains, block), sound.length_samples, spec, rate, block)
 
     return in_order(work, blocks(frames, reach(spec, rate)))
 
@@ -180,22 +183,26 @@ def _corrected(gains: Gains, carrier: Sound, dynamics_db: np.ndarray) -> Gains:
     return Gains(gains.log + correction.astype(np.float32), spec, gains.out_of_reach)
 
 
-def _with_phases(mel: Mel, carrier: Audio | None, rounds: int, seed: int | None) -> Audio:
+def _with_phases(mel: Mel, carrier: Sound | None, rounds: int, seed: int | None) -> Audio:
     """Sound with the spectrum of ``mel`` and phases found in ``rounds`` rounds from the carrier's, or from ``seed``."""
     spec = mel.spec
     rate = SAMPLE_RATE if carrier is None else carrier.sample_rate
     length = mel.frames * spec.hop(rate) if carrier is None else carrier.length_samples
-    channels = 2 if carrier is None else carrier.samples.shape[0]
+    channels = 2 if carrier is None else carrier.channels
     _check_frames(mel.frames, spec.frames(length, rate), "carrier")
 
     def work(block: Block) -> np.ndarray:
-        magnitude = np.sqrt(_bin_power(mel.log[:, block.left : block.right].T, spec, rate))[None]
+        wanted = mel.log[:, block.left : block.right].T
         if seed is None and carrier is not None:
             heard = transform(samples_of(carrier, spec, block), spec, rate)
-            loudness = np.sqrt(np.mean(np.square(np.abs(heard)), axis=0))
-            spectra = heard * (magnitude / np.maximum(loudness, _TINY))
+            power = np.mean(np.square(np.abs(heard)), axis=0)
+            smooth = _smooth_power(mel_power(heard, spec, rate), spec, rate)
+            fine = np.clip(power / np.maximum(smooth, _TINY), *_FINE_RANGE) ** _FINE_SHARE
+            wanted_power = _bin_power(wanted, fine, spec, rate)
+            spectra = heard * np.sqrt(wanted_power / np.maximum(power, _TINY))
         else:
-            spectra = magnitude * _random_phases(seed or 0, block, magnitude.shape[2])
+            phases = _random_phases(seed or 0, block, spec.n_fft(rate) // 2 + 1)
+            spectra = np.sqrt(_bin_power(wanted, 1.0, spec, rate))[None] * phases
         magnitudes = np.abs(spectra)
         for _ in range(rounds):
             sound = _silenced_outside(inverse(spectra, spec, rate), length, spec, rate, block)
@@ -208,18 +215,26 @@ def _with_phases(mel: Mel, carrier: Audio | None, rounds: int, seed: int | None)
     return Audio(np.ascontiguousarray(np.broadcast_to(samples, (channels, length))), rate)
 
 
-def _bin_power(log: np.ndarray, spec: MelSpec, sample_rate: int) -> np.ndarray:
-    """Power of the bins (frames, bins) whose mel is nearest to log mels (frames, bands), starting from a smooth one.
+def _bin_power(log: np.ndarray, fine: np.ndarray | float, spec: MelSpec, sample_rate: int) -> np.ndarray:
+    """Power of the bins (frames, bins) whose mel is nearest to log mels (frames, bands), from a smooth one times
+    ``fine`` on.
 
     Multiplicative updates for the Kullback-Leibler divergence (Lee and Seung, 2001).
     """
     bank = filterbank(spec, sample_rate)
-    bands_of_bin = bank.sum(axis=0)
     wanted = np.exp(2 * log)
-    power = np.exp((2 * log - np.log(bank.sum(axis=1))) @ band_spline(spec, sample_rate)) * (bands_of_bin > 0)
+    power = _smooth_power(wanted, spec, sample_rate) * fine
+    shares = bank / np.maximum(bank.sum(axis=0), _TINY)
     for _ in range(_INVERSION_ROUNDS):
-        power *= (wanted / np.maximum(power @ bank.T, _TINY)) @ (bank / np.maximum(bands_of_bin, _TINY))
+        power *= (wanted / np.maximum(power @ bank.T, _TINY)) @ shares
     return power
+
+
+def _smooth_power(bands: np.ndarray, spec: MelSpec, sample_rate: int) -> np.ndarray:
+    """Power of the bins (frames, bins), smooth over the bins, for the power of the bands (frames, bands)."""
+    bank = filterbank(spec, sample_rate)
+    density = np.log(np.maximum(bands, np.float32(spec.floor**2)) / bank.sum(axis=1))
+    return np.exp(density @ band_spline(spec, sample_rate)) * bank.any(axis=0)
 
 
 def _random_phases(seed: int, block: Block, bins: int) -> np.ndarray:
@@ -230,10 +245,10 @@ def _random_phases(seed: int, block: Block, bins: int) -> np.ndarray:
     return np.exp(np.complex64(2j * np.pi) * np.stack(turns))
 
 
-def _filtered_block(audio: Sound, gains: Gains, block: Block) -> np.ndarray:
+def _filtered_block(sound: Sound, gains: Gains, block: Block) -> np.ndarray:
     """What the frames of ``block`` see of the filtered sound, (channels, samples); right in its inner frames."""
-    spec, rate = gains.spec, audio.sample_rate
-    spectra = transform(samples_of(audio, spec, block), spec, rate)
+    spec, rate = gains.spec, sound.sample_rate
+    spectra = transform(samples_of(sound, spec, block), spec, rate)
     spectra *= _bin_gains(gains.log[:, block.left : block.right].T, spec, rate)
     return inverse(spectra, spec, rate)
 
