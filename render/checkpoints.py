@@ -29,10 +29,9 @@ from render.models.transformer import LatentTransformer, TransformerConfig
 FOLDER = Path(__file__).with_name("checkpoints")
 SHARD_BYTES = 15 * 10**6
 MAX_BYTES = 2**30
-MAX_SIZE = 2**14
+MAX_SIZE = 2**14  # of anything a card's config counts
 REMEDY = "reinstall framescore or train one"
 Network = TypeVar("Network", bound=nn.Module)
-Made = TypeVar("Made")
 
 
 def save_network(
@@ -104,7 +103,7 @@ def read_tensors(folder: Path, name: str) -> tuple[dict[str, Any], dict[str, Ten
 def fill(network: Network, tensors: dict[str, Tensor], what: Path) -> Network:
     """``network`` with these tensors, ready for inference. Raises BadInput, naming ``what``, where they do not fit."""
     try:
-        network.load_state_dict(tensors)
+        network.load_state_dict(tensors, assign=True)
     except RuntimeError as error:
         cause = " ".join(str(error).split())[:160]
         raise BadInput(f"{what}: the weights do not fit their card ({cause}); {REMEDY}") from None
@@ -119,8 +118,7 @@ def save_codec(codec: PcaCodec, folder: Path, card: dict, name: str = "codec") -
 
 def load_codec(folder: Path = FOLDER, name: str = "codec") -> PcaCodec:
     """Raises as `read_tensors`, and BadInput where weights and card do not fit."""
-    card, tensors = read_tensors(folder, name)
-    return fill(_made(folder / name, PcaCodec, **card["config"]), tensors, folder / name)
+    return _load(folder, name, PcaCodec)
 
 
 def save_base(base: LatentTransformer, folder: Path, card: dict, name: str = "base") -> None:
@@ -130,9 +128,7 @@ def save_base(base: LatentTransformer, folder: Path, card: dict, name: str = "ba
 
 def load_base(folder: Path = FOLDER, name: str = "base") -> LatentTransformer:
     """Raises as `load_codec`."""
-    card, tensors = read_tensors(folder, name)
-    config = _made(folder / name, TransformerConfig, **card["config"])
-    return fill(LatentTransformer(config), tensors, folder / name)
+    return _load(folder, name, lambda **sizes: LatentTransformer(TransformerConfig(**sizes)))
 
 
 def save_branch(branch: ControlBranch, folder: Path, card: dict, name: str = "branch") -> None:
@@ -143,15 +139,11 @@ def save_branch(branch: ControlBranch, folder: Path, card: dict, name: str = "br
 
 def load_branch(folder: Path = FOLDER, name: str = "branch") -> ControlBranch:
     """Raises as `load_codec`."""
-    card, tensors = read_tensors(folder, name)
-    sizes = dict(card["config"])
-    try:
-        controls, copied = int(sizes.pop("controls")), int(sizes.pop("copied"))
-    except (KeyError, TypeError, ValueError) as error:
-        raise BadInput(f"{folder / name}.json: not the card of a branch ({error!r}); {REMEDY}") from None
-    config = _made(folder / name, TransformerConfig, **sizes)
-    branch = _made(folder / name, ControlBranch, config=config, controls=controls, copied=copied)
-    return fill(branch, tensors, folder / name)
+
+    def make(controls: int, copied: int, **sizes: int) -> ControlBranch:
+        return ControlBranch(TransformerConfig(**sizes), controls, copied)
+
+    return _load(folder, name, make)
 
 
 def load_predictor(folder: Path = FOLDER) -> ControlledTransformer:
@@ -162,18 +154,17 @@ def load_predictor(folder: Path = FOLDER) -> ControlledTransformer:
     return ControlledTransformer(load_base(folder), load_branch(folder))
 
 
-def _made(what: Path, make: Callable[..., Made], **sizes: Any) -> Made:
-    """What the card describes. Raises BadInput for sizes that it does not have or that cannot be."""
+def _load(folder: Path, name: str, make: Callable[..., Network]) -> Network:
+    """The network that ``make`` makes of the sizes in the card, with its weights."""
+    card, tensors = read_tensors(folder, name)
     try:
-        if not all(isinstance(size, int | TransformerConfig) and _is_size(size) for size in sizes.values()):
+        if not all(isinstance(size, int) and 1 <= size <= MAX_SIZE for size in card["config"].values()):
             raise ValueError(f"sizes must be 1 to {MAX_SIZE}")
-        return make(**sizes)
+        with torch.device("meta"):  # no memory is taken until the weights are known to fit
+            network = make(**card["config"])
     except (TypeError, ValueError) as error:
-        raise BadInput(f"{what}.json: not the card of this network ({error}); {REMEDY}") from None
-
-
-def _is_size(size: int | TransformerConfig) -> bool:
-    return isinstance(size, TransformerConfig) or 1 <= size <= MAX_SIZE
+        raise BadInput(f"{folder / name}.json: not the card of this network ({error}); {REMEDY}") from None
+    return fill(network, tensors, folder / name)
 
 
 def _shards(tensors: dict[str, Tensor]) -> list[dict[str, Tensor]]:

@@ -98,10 +98,11 @@ class Trunk(nn.Module):
         self.level = nn.Sequential(nn.Linear(2 * _LEVEL_WAVES, width), nn.SiLU(), nn.Linear(width, width))
         self.style = nn.Linear(config.style, width)
         self.no_style = nn.Parameter(torch.zeros(config.style))
-        self.modulation = nn.Sequential(nn.SiLU(), nn.Linear(width, 6 * width))
+        modulate = nn.Linear(width, 6 * width)
+        nn.init.zeros_(modulate.weight)
+        nn.init.zeros_(modulate.bias)
+        self.modulation = nn.Sequential(nn.SiLU(), modulate)
         self.blocks = nn.ModuleList(_Block(config) for _ in range(blocks))
-        nn.init.zeros_(self.modulation[1].weight)
-        nn.init.zeros_(self.modulation[1].bias)
 
     def condition(self, level: Tensor, style: Tensor, has_style: Tensor | None) -> Tensor:
         """Level and style as (batch, 1, width)."""

@@ -10,16 +10,16 @@ it, melody and dynamics still being those of the sound; or any part of the score
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from render.checkpoints import load_base, save_base
 from render.controls import CLASSES, CONTROL_CHANNELS, CONTROLS, ROLL_ROWS
 from render.models.controlnet import ConcatTransformer, ControlBranch, ControlledTransformer
-from render.models.transformer import TransformerConfig
+from render.models.transformer import LatentTransformer
 from render.train import loop
 from render.train.dataset import Batch
 from render.train.diffusion import TUNING_BATCHES, copy_codec, crops_of, load_base_run
@@ -59,25 +59,30 @@ def _part(rng: np.random.Generator, frames: int) -> np.ndarray:
     return (during & kept[:, None]).astype(np.float32)
 
 
-def branch_of(run: Path, copied: int) -> ControlledTransformer:
-    """The best base of a run, frozen, with a branch that has learnt nothing yet. Raises BadInput."""
-    base, _ = load_base_run(run)
-    return ControlledTransformer(base, ControlBranch.copy_of(base, CONTROL_CHANNELS, copied))
+def keep_base(source: Path, run: Path) -> LatentTransformer:
+    """The base that a run is about, as it would ship: the best of the run ``source``, kept in ``run`` from its start.
+
+    Raises BadInput where ``source`` has none.
+    """
+    if not (run / "base.json").exists():
+        base, progress = load_base_run(source)
+        save_base(base, run, {"training": loop.training_of(source, progress)})
+    return load_base(run)
 
 
 def load_controlled_run(run: Path) -> tuple[ControlledTransformer | ConcatTransformer, loop.Progress]:
-    """The best average of a run of this command, ready for inference, and what had been spent on it. Raises BadInput.
-
-    A branch's base is read from the run that it was trained on.
-    """
-    told = loop.read_run(run)["config"]
-    network: ControlledTransformer | ConcatTransformer
-    if told["kind"] == "concat":
-        network = ConcatTransformer(TransformerConfig(**told["sizes"]), CONTROL_CHANNELS)
-    else:
-        network = branch_of(Path(told["base"]), told["copied"])
+    """The best average of a run of this command, ready for inference, and what was spent on it. Raises BadInput."""
+    network = make(load_base(run), loop.read_run(run)["config"]["copied"])
     progress = loop.load_best(network, run)
     return network.eval().requires_grad_(False), progress
+
+
+def make(base: LatentTransformer, copied: int) -> ControlledTransformer | ConcatTransformer:
+    """``base`` with a branch of ``copied`` blocks that has learnt nothing yet; with 0, the network it is compared
+    with."""
+    if copied == 0:
+        return ConcatTransformer(base.config, CONTROL_CHANNELS)
+    return ControlledTransformer(base, ControlBranch.copy_of(base, CONTROL_CHANNELS, copied))
 
 
 def main() -> None:
@@ -91,17 +96,13 @@ def main() -> None:
     parser.add_argument("--concat", action="store_true", help="train the network it is compared with instead")
     args = parser.parse_args()
     plan = loop.plan_from(args)
-    torch.manual_seed(plan.seed)
-    network: nn.Module
-    branched = branch_of(args.base, args.copied)
-    sizes = asdict(branched.base.config)
-    if args.concat:
-        network, told = ConcatTransformer(branched.base.config, CONTROL_CHANNELS), {"kind": "concat"}
-    else:
-        network, told = branched, {"kind": "branch", "copied": args.copied}
     codec = copy_codec(args.base, args.run)
+    base = keep_base(args.base, args.run)
+    copied = 0 if args.concat else args.copied
     training, tuning = crops_of(args.data, codec, plan.batch, shown)
-    loop.describe(args.run, {**told, "base": str(args.base.resolve()), "sizes": sizes}, plan)
+    loop.describe(args.run, {"copied": copied, "base": args.base.name}, plan)
+    torch.manual_seed(plan.seed)
+    network = make(base, copied)
     loop.train(network, plan, args.run, training.draw, tuning.fixed(TUNING_BATCHES))
 
 

@@ -26,7 +26,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
@@ -34,7 +34,7 @@ from diffusers import DDPMScheduler
 from torch import Tensor, nn
 
 from render.errors import BadInput, NotInstalled
-from render.models.predictor import LEVELS, SCHEDULE
+from render.models.predictor import LEVELS, SCHEDULE, Predictor
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -70,8 +70,8 @@ class Example:
     def to(self, device: torch.device) -> Example:
         """The same on a device."""
         controls = None if self.controls is None else self.controls.to(device)
-        parts = (self.latent, self.style, self.mood, controls, self.has_style)
-        return Example(*(part if part is None else part.to(device) for part in parts))
+        latent, style, mood = self.latent.to(device), self.style.to(device), self.mood.to(device)
+        return Example(latent, style, mood, controls, self.has_style.to(device))
 
 
 @dataclass
@@ -103,7 +103,7 @@ class Denoising(nn.Module):
         sigma = (1 - self.signal[level]).sqrt()[:, None, None]
         noised = alpha * example.latent + sigma * noise
         velocity = alpha * noise - sigma * example.latent
-        found = self.network.predict(
+        found = cast(Predictor, self.network).predict(
             noised, level, example.style, example.mood, example.controls, has_style=example.has_style
         )
         return ((found.float() - velocity).square().mean((1, 2)) * self.weight[level]).mean()
@@ -120,15 +120,21 @@ def noise_like(latent: Tensor, rng: np.random.Generator) -> Tensor:
     return torch.from_numpy(rng.standard_normal(latent.shape, np.float32))
 
 
+def _to_stderr(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
 def train(
     network: nn.Module,
     plan: Plan,
     run: Path,
     draw: Callable[[np.random.Generator], Example],
     tuning: Sequence[Example],
+    say: Callable[[str], None] = _to_stderr,
 ) -> Progress:
     """Train ``network``, a `Predictor`, for ``plan.minutes`` in all, on what ``draw`` gives; `load_best` reads the
-    weights. An interrupted run in the folder goes on. Raises NotInstalled without accelerate or the device."""
+    weights. An interrupted run in the folder goes on; ``say`` gets a line now and then. Raises NotInstalled without
+    accelerate or the device."""
     accelerator = start(plan)
     is_main = accelerator.is_main_process
     seed = [plan.seed, accelerator.process_index]
@@ -140,10 +146,9 @@ def train(
     progress = _resume(run / "state.pt", trained, averaged, optimizer)
     wrapped, optimizer = accelerator.prepare(denoising, optimizer)
     if is_main:
-        print(
+        say(
             f"{sum(p.numel() for p in trained.values()):,} parameters to train, {accelerator.num_processes} "
-            f"processes, device {plan.device}, from step {progress.step}",
-            file=sys.stderr,
+            f"processes, device {plan.device}, from step {progress.step}"
         )
     rng = np.random.default_rng([*seed, progress.step])
     budget_s = plan.minutes * 60
@@ -173,11 +178,9 @@ def train(
                 _write(run / "best.pt", {"average": _detached(averaged), **asdict(progress)})
             _save(run / "state.pt", trained, averaged, optimizer, progress)
             _log(run, progress, float(np.mean(curve)), tuned)
-            print(
+            say(
                 f"step {progress.step} loss {np.mean(curve):.4f} tuning {tuned:.4f}, "
-                f"{max(0.0, budget_s - progress.seconds) / 60:.1f} processor min left",
-                file=sys.stderr,
-                flush=True,
+                f"{max(0.0, budget_s - progress.seconds) / 60:.1f} processor min left"
             )
             curve, saved = [], time.monotonic()
     accelerator.wait_for_everyone()
@@ -248,6 +251,17 @@ def read_run(run: Path) -> dict[str, Any]:
         return json.loads((run / "run.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise BadInput(f"{run}: not a folder of a training run ({error}); check the path") from None
+
+
+def training_of(run: Path, progress: Progress) -> dict[str, Any]:
+    """How the best weights of a run were found, for its model card."""
+    return {
+        **read_run(run)["plan"],
+        "steps": progress.step,
+        "processor minutes": round(progress.seconds / 60, 1),
+        "tuning loss": round(progress.best, 4),
+        "weights": f"average {EMA_DECAY}, stored as float16",
+    }
 
 
 def load_best(network: nn.Module, run: Path) -> Progress:
