@@ -12,7 +12,6 @@ import copy
 import hashlib
 import json
 import shutil
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -81,7 +80,7 @@ def learn_style(
     carrier: str | None = None,
     licence: str = "",
     folder: Path | None = None,
-    progress: Callable[[float], None] | None = None,
+    progress: Callable[[float], None] = lambda share: None,
 ) -> Path:
     """Learn the style ``name`` and write it to ``folder`` (else the user's); returns the file.
 
@@ -101,9 +100,9 @@ def learn_style(
     adapter: dict[str, torch.Tensor] = {}
     if learning.minutes > 0:
         run = folder / ".learning" / _key(heard, learning, painter)
-        network = _copy_of(painter)
+        network = copy_of(painter)
         add_adapters(network, learning.adapter, learning.seed)
-        fit(network, painter.codec, heard, learning, run, str(painter.device.type), progress)
+        fit(network, painter.codec, heard, learning, run, painter.device.type, progress)
         adapter = adapter_of(network)
         shutil.rmtree(run)
         card = StyleCard(
@@ -166,6 +165,15 @@ def divided(recordings: Sequence[Recording]) -> tuple[list[Recording], list[Reco
     return beginnings, ends or beginnings
 
 
+def copy_of(painter: Painter) -> ControlledTransformer:
+    """A copy of the networks, to be trained. Raises BadInput for other networks than a base with its branch."""
+    if not isinstance(painter.predictor, ControlledTransformer):
+        raise BadInput(
+            "styles are learnt on the transformer with its control branch; use the shipped networks"
+        )
+    return copy.deepcopy(painter.predictor)
+
+
 def fit(
     network: ControlledTransformer,
     codec: PcaCodec,
@@ -173,23 +181,23 @@ def fit(
     learning: Learning,
     run: Path,
     device: str = "cpu",
-    progress: Callable[[float], None] | None = None,
+    progress: Callable[[float], None] = lambda share: None,
+    say: Callable[[str], None] = lambda line: None,
 ) -> loop.Progress:
-    """Train what of ``network`` requires a gradient on ``recordings``, and fill in the best weights."""
+    """Train what of ``network`` requires a gradient on ``recordings``, and fill in the best weights. ``progress`` gets
+    the share done, 0-1; ``say`` a line about the losses now and then."""
     beginnings, ends = divided(recordings)
     plan = loop.Plan(learning.minutes, learning.batch, learning.rate, learning.seed, device)
     weights = np.array([each.frames for each in beginnings], float)
-    clock = _Clock(learning.minutes * 60, progress)
 
     def draw(rng: np.random.Generator) -> loop.Example:
-        clock.tick()
         chosen = beginnings[rng.choice(len(beginnings), p=weights / weights.sum())]
         return example(chosen, codec, learning.batch, rng)
 
     rng = np.random.default_rng(0)
     tuning = [example(each, codec, TUNING_CROPS, rng, all_controls=True) for each in ends[:4]]
     run.mkdir(parents=True, exist_ok=True)
-    loop.train(network, plan, run, draw, tuning)
+    loop.train(network, plan, run, draw, tuning, say, progress)
     return loop.load_best(network, run)
 
 
@@ -222,26 +230,6 @@ def with_some_left_out(controls: RenderControls, rng: np.random.Generator) -> Re
     if rng.random() < NO_CONTROL_SHARE:
         return controls.only()
     return controls.only(*(name for name in HEARD if rng.random() >= LEFT_OUT_SHARE))
-
-
-class _Clock:
-    """Tells the share of a budget of processor time that is spent, at every step."""
-
-    def __init__(self, budget_s: float, progress: Callable[[float], None] | None) -> None:
-        self._budget_s, self._progress = budget_s, progress
-        self._started = time.process_time()
-
-    def tick(self) -> None:
-        if self._progress is not None:
-            self._progress(min(1.0, (time.process_time() - self._started) / self._budget_s))
-
-
-def _copy_of(painter: Painter) -> ControlledTransformer:
-    if not isinstance(painter.predictor, ControlledTransformer):
-        raise BadInput(
-            "styles are learnt on the transformer with its control branch; use the shipped networks"
-        )
-    return copy.deepcopy(painter.predictor)
 
 
 def _key(recordings: Sequence[Recording], learning: Learning, painter: Painter) -> str:

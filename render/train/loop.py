@@ -131,10 +131,11 @@ def train(
     draw: Callable[[np.random.Generator], Example],
     tuning: Sequence[Example],
     say: Callable[[str], None] = _to_stderr,
+    spent: Callable[[float], None] = lambda share: None,
 ) -> Progress:
     """Train ``network``, a `Predictor`, for ``plan.minutes`` in all, on what ``draw`` gives; `load_best` reads the
-    weights. An interrupted run in the folder goes on; ``say`` gets a line now and then. Raises NotInstalled without
-    accelerate or the device."""
+    weights. An interrupted run in the folder goes on; ``say`` gets a line now and then,
+    ``spent`` the share of the time spent after every step. Raises NotInstalled without accelerate or the device."""
     accelerator = start(plan)
     is_main = accelerator.is_main_process
     seed = [plan.seed, accelerator.process_index]
@@ -171,6 +172,7 @@ def train(
         clock = torch.tensor(time.process_time() - started if is_main else 0.0, dtype=torch.float64)
         progress.seconds = float(accelerator.reduce(clock.to(accelerator.device), "sum"))
         progress.step += 1
+        spent(min(1.0, progress.seconds / budget_s))
         if is_main and (time.monotonic() - saved > SAVE_EVERY_S or progress.seconds >= budget_s):
             tuned = evaluate(average, tuning, accelerator.device)
             if tuned < progress.best:
