@@ -45,7 +45,7 @@ CORRECTION_SIGMA_FRAMES = 8.0
 
 _NEPER_DB = 20 / np.log(10)  # dB of one natural logarithm of amplitude
 _INVERSION_ROUNDS = 20
-_PHASE_BLOCK_FRAMES = 1024
+_PHASE_BLOCK_FRAMES = 512
 _FINE_SHARE = 0.5  # how much of the carrier's fine structure `phase` takes over
 _FINE_RANGE = (1e-4, 1e2)  # of power over the smooth spectrum
 _TINY = np.float32(1e-12)

@@ -23,7 +23,7 @@ from scipy.interpolate import CubicSpline
 from render.mel import MelSpec, band_edges, filterbank, hann, mel_scale
 from render.sounds import Sound
 
-BLOCK_FRAMES = 512
+BLOCK_FRAMES = 256
 MAX_WORKERS = 4
 _Result = TypeVar("_Result")
 
