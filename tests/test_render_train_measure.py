@@ -9,20 +9,27 @@ from pathlib import Path
 import mido
 import numpy as np
 import pytest
+import torch
+from random_painter import random_painter
 
 from render import smf
 from render.audio import Audio
-from render.controls import RenderControls
-from render.errors import BadInput
-from render.events import Part, Performance
+from render.controls import RenderControls, controls_of_audio, controls_of_performance
+from render.diffusion import Sampling
+from render.errors import BadInput, NotInstalled
+from render.events import Part, Performance, read_performance
 from render.mel import Mel, mel_of
 from render.metrics.spread import Figure
+from render.models.style_encoder import StyleEncoder, StyleEncoderConfig
 from render.notes import notes_of
+from render.soundfont import find_soundfont
 from render.synth import Room
 from render.train import measure_clips
 from render.train.clips import CLIP_S, Clip, calibrated, held_out_clips, recipes_of, true_rendering
 from render.train.data import Excerpt, Recipe
+from render.train.engine import ShippedEngine, borders_of, write_performance
 from render.train.figures import Line, Report, plain, shown
+from render.train.measure import main
 from render.train.measure_clips import (
     CODEC,
     CONCATENATED,
@@ -42,7 +49,7 @@ from render.train.measure_clips import (
     style_lines,
     style_table,
 )
-from render.train.measure_long import Job, border_line, in_child, long_cue, minute_distances
+from render.train.measure_long import Job, Painted, border_line, in_child, long_cue, minute_distances
 from render.train.style_classifier import (
     Crops,
     StyleClassifier,
@@ -92,14 +99,15 @@ def played(style: str, pitches: tuple[int, ...], number: int = 0) -> Clip:
     rows = []
     for index, pitch in enumerate(pitches):
         rows += [
-            (2.0 * index, smf.NOTE_ON, pitch, 60 + 10 * index),
+            (NOTE_S * index, smf.NOTE_ON, pitch, 60 + 10 * index),
             (NOTE_S * (index + 0.95), smf.NOTE_OFF, pitch, 0),
         ]
     table = np.array([(0.0, smf.PROGRAM, 48, 0), *rows])
     columns = table[:, 1:].astype(np.uint8)
     part = Part("Melody", 0, table[:, 0], columns[:, 0], columns[:, 1], columns[:, 2])
     recipe = Recipe("held-out", number, 0, style, "font", 0, Room(), ())
-    return Clip(f"clip-{number}", recipe, Performance((part,), (), LENGTH_S, ()))
+    performance = Performance((part,), (), LENGTH_S, ())
+    return Clip(f"clip-{number}", recipe, performance, performance)
 
 
 def tones(performance: Performance, style: str) -> Audio:
@@ -130,14 +138,14 @@ class Sines:
 
     def paint(
         self,
-        performance: Performance,
+        synthesis: Audio,
         style: str,
         controls: RenderControls,
         seed: int,
         *,
         concat: bool = False,
     ) -> Audio:
-        return hissing(tones(performance, style), 3e-3 if concat else 1e-3, seed)
+        return hissing(synthesis, 3e-3 if concat else 1e-3, seed)
 
     def through_codec(self, mel: Mel) -> Mel:
         return Mel(np.round(mel.log * 4) / np.float32(4))
@@ -227,9 +235,7 @@ def test_styles_frechet_and_mel_to_audio(measured: list[Measured], judge: StyleC
     assert len(style_table(measured, names, FROM_MIDI)) == 2
     distance, ratio = frechet_lines(measured, rng)
     assert distance.figure.value > 0
-    assert ratio.figure.value == pytest.approx(
-        distance.figure.value / distance.beside[CODEC].value
-    )
+    assert ratio.figure.value == pytest.approx(distance.figure.value / distance.beside[CODEC].value)
     spectral, l1, chroma = mel_to_audio_lines(measured, rng)
     assert 0 < spectral.figure.value < 3.3
     assert l1.figure.value > 0
@@ -256,17 +262,17 @@ def test_minutes_of_one_timbre_are_near_and_a_change_is_not(judge: StyleClassifi
     assert jump.figure.clips == 2
 
 
-def paint_nothing(job: Job) -> tuple[float, tuple[int, ...]]:
+def paint_nothing(job: Job) -> Painted:
     """Run in a child process."""
-    return 0.0, (4,)
+    return Painted(0.0, 1.0, (4,))
 
 
 @pytest.mark.slow
 def test_a_child_process_tells_its_peak_memory(tmp_path: Path) -> None:
     clip = played("harp", (60,))
-    found = in_child(paint_nothing, Job(clip.performance, "harp", 0, tmp_path / "x.wav"))
-    assert found.borders == (4,)
-    assert 10e6 < found.peak_bytes < 20e9
+    painted, peak_bytes = in_child(paint_nothing, Job(clip.performance, "harp", 0, tmp_path / "x.wav"))
+    assert painted.borders == (4,)
+    assert 10e6 < peak_bytes < 20e9
 
 
 def take_with(path: Path, excerpts: tuple[Excerpt, ...], style: str, number: int) -> None:
@@ -303,3 +309,53 @@ def test_clips_are_stretches_of_held_out_excerpts(tmp_path: Path) -> None:
     assert max(part.time_s.max() for part in cue.parts) > 50
     with pytest.raises(BadInput, match="no training takes"):
         recipes_of(tmp_path, "training")
+
+
+def test_a_performance_is_written_as_midi_and_read_back(tmp_path: Path) -> None:
+    given = played("harp", (60, 64, 67, 62, 60)).performance
+    write_performance(given, tmp_path / "song.mid")
+    found = read_performance(tmp_path / "song.mid")
+    assert found.end_s == pytest.approx(given.end_s, abs=1e-3)
+    assert [part.stem for part in found.parts] == ["Melody"]
+    for name in ("onset_s", "end_s", "pitch", "velocity"):
+        assert np.allclose(getattr(notes_of(found), name), getattr(notes_of(given), name), atol=1e-3)
+
+
+def test_borders_are_where_windows_meet() -> None:
+    assert borders_of(50.0, Sampling(window_s=60.0)) == ()
+    frames = borders_of(100.0, Sampling(window_s=60.0, overlap_s=6.0))
+    assert [frame / 50 for frame in frames] == [54.0, pytest.approx(57, abs=0.1), 60.0]
+
+
+def test_the_engine_paints_at_the_level_of_the_score() -> None:
+    try:
+        font = find_soundfont(None)
+    except NotInstalled as reason:
+        pytest.skip(str(reason))
+    torch.manual_seed(0)
+    encoder = StyleEncoder(StyleEncoderConfig(width=16, blocks=1, styles=("harp",))).eval()
+    encoder.styles.normal_()
+    engine = ShippedEngine(random_painter(), encoder, font, sampling=Sampling(steps=2))
+    clip = played("harp", (60, 64, 67, 62, 60))
+    synthesis = engine.synthesis(clip.performance, "harp")
+    asked = controls_of_performance(clip.performance, mel_of(synthesis).frames)
+    painted = engine.paint(synthesis, "harp", asked, 3)
+    assert painted.samples.shape == synthesis.samples.shape
+    assert np.array_equal(painted.samples, engine.paint(synthesis, "harp", asked, 3).samples)
+    assert not np.array_equal(painted.samples, engine.paint(synthesis, "harp", asked, 4).samples)
+    sounding = asked.dynamics_db > -30
+    levels = controls_of_audio(synthesis).dynamics_db[sounding], asked.dynamics_db[sounding]
+    assert abs(np.mean(levels[0] - levels[1])) < 6  # not some 20 dB apart, as fonts and styles are
+    mel = mel_of(synthesis)
+    assert engine.through_codec(mel).frames == mel.frames
+    assert engine.mel_to_audio(mel, synthesis).samples.shape == synthesis.samples.shape
+    with pytest.raises(ValueError, match="--concat"):
+        engine.paint(synthesis, "harp", asked, 3, concat=True)
+
+
+@pytest.mark.parametrize("arguments", [["fad"], ["concat"], ["everything"]])
+def test_the_command_says_what_is_missing(arguments: list[str], capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main([*arguments, "data", "pieces", "--font", "f.sf2", "--judge", "j.safetensors"])
+    assert caught.value.code == 2
+    assert "--" in capsys.readouterr().err

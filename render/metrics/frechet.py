@@ -27,7 +27,7 @@ def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
         values = embeddings.astype(np.float64)
         means.append(values.mean(axis=0))
         centred = (values - means[-1]) / np.sqrt(len(values) - 1)
-        factors.append(np.linalg.qr(centred, mode="r"))
+        factors.append(np.asarray(np.linalg.qr(centred, mode="r")))
     shared = svdvals(factors[0] @ factors[1].T).sum()
     spread = np.square(factors[0]).sum() + np.square(factors[1]).sum() - 2 * shared
     return float(max(np.square(means[0] - means[1]).sum() + spread, 0.0))

@@ -1,13 +1,14 @@
 """Ten-second clips of held-out music, and their true renderings: what the renderer is measured on.
 
 A clip is a stretch of one excerpt of a held-out take (`render.train.data`), played by itself; its true rendering is
-FluidSynth's in the take's own SoundFont, line-up and room, at 48 kHz, at the level of the MIDI's loudness model.
+FluidSynth's in the take's own SoundFont, line-up and room, at 48 kHz, at the level of the MIDI's loudness model. What
+the renderer is given has the style's first line-up, as any MIDI gets it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -27,11 +28,12 @@ FEWEST_NOTES = 8
 
 @dataclass(frozen=True, eq=False)
 class Clip:
-    """``performance``: ten seconds on the instruments of its style; ``recipe`` of the take it comes from."""
+    """``performance``: ten seconds on the first line-up of its style; ``played``: on that of ``recipe``, the take's."""
 
     name: str
     recipe: Recipe
     performance: Performance
+    played: Performance
 
     @property
     def style(self) -> str:
@@ -68,7 +70,7 @@ def held_out_clips(data: Path, pieces: Path, a_style: int, seed: int) -> list[Cl
 
 def reference_of(clip: Clip, fonts: Mapping[str, Path]) -> Audio:
     """The clip's true rendering, stereo at 48 kHz, calibrated. Raises BadInput where its SoundFont was not given."""
-    return true_rendering(clip.performance, clip.recipe, fonts)
+    return true_rendering(clip.played, clip.recipe, fonts)
 
 
 def true_rendering(performance: Performance, recipe: Recipe, fonts: Mapping[str, Path]) -> Audio:
@@ -89,7 +91,7 @@ def calibrated(audio: Audio, performance: Performance) -> Audio:
 def _clips_of(recipe: Recipe, pieces: Path, seed: int) -> list[Clip]:
     """A clip of each of the take's excerpts that are long enough and have notes, in random order."""
     rng = np.random.default_rng([seed, SPLITS.index(recipe.split), recipe.number, 2])
-    performance, _ = performance_of(recipe, pieces)
+    given, played = (performance_of(each, pieces)[0] for each in (replace(recipe, variant=0), recipe))
     clips, begin_s = [], 0.0
     for index, part in enumerate(recipe.excerpts):
         length_s = part.length_s * part.pace
@@ -97,9 +99,9 @@ def _clips_of(recipe: Recipe, pieces: Path, seed: int) -> list[Clip]:
         begin_s += length_s + GAP_S
         if length_s < CLIP_S:
             continue
-        cut = excerpt(performance, start_s, CLIP_S)
+        cut = excerpt(given, start_s, CLIP_S)
         if _pitched_notes(cut) >= FEWEST_NOTES:
-            clips.append(Clip(f"{recipe.name}-{index:02d}", recipe, cut))
+            clips.append(Clip(f"{recipe.name}-{index:02d}", recipe, cut, excerpt(played, start_s, CLIP_S)))
     return [clips[i] for i in rng.permutation(len(clips))]
 
 

@@ -49,13 +49,7 @@ class Engine(Protocol):
         """The plain synthesis in the style's instruments, to which mel to audio gives the mel's sound."""
 
     def paint(
-        self,
-        performance: Performance,
-        style: str,
-        controls: RenderControls,
-        seed: int,
-        *,
-        concat: bool = False,
+        self, synthesis: Audio, style: str, controls: RenderControls, seed: int, *, concat: bool = False
     ) -> Audio:
         """A rendering in ``style`` that obeys ``controls``, from the network with concatenated controls if asked."""
 
@@ -110,9 +104,9 @@ def sounds_of(
     mel = mel_of(reference)
     written, heard = controls_of_performance(clip.performance, mel.frames), controls_of_audio(reference)
     ways: dict[str, Callable[[], Audio]] = {
-        FROM_MIDI: lambda: engine.paint(clip.performance, clip.style, written, seed),
-        FROM_AUDIO: lambda: engine.paint(clip.performance, clip.style, heard, seed),
-        CONCATENATED: lambda: engine.paint(clip.performance, clip.style, written, seed, concat=True),
+        FROM_MIDI: lambda: engine.paint(synthesis, clip.style, written, seed),
+        FROM_AUDIO: lambda: engine.paint(synthesis, clip.style, heard, seed),
+        CONCATENATED: lambda: engine.paint(synthesis, clip.style, written, seed, concat=True),
         RESYNTHESIS: lambda: engine.mel_to_audio(mel, synthesis),
         CODEC: lambda: engine.mel_to_audio(engine.through_codec(mel), synthesis),
     }

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import resource
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -49,27 +48,24 @@ class Job:
 class Painted:
     """What it took. ``borders``: frames at which windows of the diffusion meet."""
 
-    peak_bytes: int
     load_s: float
     paint_s: float
     borders: tuple[int, ...]
 
 
-Paint = Callable[[Job], tuple[float, tuple[int, ...]]]
+Paint = Callable[[Job], Painted]
 
 
-def in_child(paint: Paint, job: Job) -> Painted:
-    """Run ``paint``, which returns the seconds spent loading and the borders, in a fresh process."""
+def in_child(paint: Paint, job: Job) -> tuple[Painted, int]:
+    """Run ``paint`` in a fresh process; also the most memory in bytes that it, or one it started, held."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         return pool.submit(_paint_and_count, paint, job).result()
 
 
-def _paint_and_count(paint: Paint, job: Job) -> Painted:
-    started = time.monotonic()
-    load_s, borders = paint(job)
-    spent_s = time.monotonic() - started
+def _paint_and_count(paint: Paint, job: Job) -> tuple[Painted, int]:
+    painted = paint(job)
     peaks = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return Painted(max(peaks) * _RSS_BYTES, load_s, spent_s - load_s, borders)
+    return painted, max(peaks) * _RSS_BYTES
 
 
 def long_cue(data: Path, pieces: Path, style: str, length_s: float = LONG_S) -> tuple[Recipe, Performance]:
@@ -95,7 +91,7 @@ def measure_cue(
         Job(performance, recipe.style, seed, folder / f"{recipe.style}-{name}.wav")
         for name, performance in (("long", cue), ("short", excerpt(cue, 0.0, SHORT_S)))
     ]
-    long, short = (in_child(paint, job) for job in jobs)
+    (long, long_bytes), (short, short_bytes) = (in_child(paint, job) for job in jobs)
     mel = mel_of(read_wav(jobs[0].out))
     reference = mel_of(true_rendering(cue, recipe, fonts))
     return [
@@ -103,12 +99,12 @@ def measure_cue(
         border_line(recipe.style, mel, reference, long.borders),
         Line(
             f"{recipe.style}: peak memory, against one minute",
-            plain(long.peak_bytes / short.peak_bytes),
+            plain(long_bytes / short_bytes),
             "",
             at_most=1.2,
             beside={
-                "five minutes, MB": plain(long.peak_bytes / 1e6),
-                "one minute, MB": plain(short.peak_bytes / 1e6),
+                "five minutes, MB": plain(long_bytes / 1e6),
+                "one minute, MB": plain(short_bytes / 1e6),
             },
         ),
         Line(

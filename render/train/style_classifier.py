@@ -1,9 +1,10 @@
-"""A judge of styles: ``python -m render.train.style_classifier DATA -o runs/render/judge``.
+"""A judge of styles: ``python -m render.train.style_classifier DATA PIECES --font A -o runs/render/judge``.
 
 It names the style of a sound and is no part of the renderer: its network, training and crops are its own, so that it
 can tell what the renderer's style encoder does not hear. A plain convolutional network on log mels (Hershey et al.,
 "CNN architectures for large-scale audio classification", ICASSP 2017), mean and deviation over time; it learns from
-the true renderings of the training takes alone. Printed: how many ten-second clips of held-out takes it names right.
+the true renderings of the training takes alone, and those of ensembles that the renderer does not know
+(`render.train.unseen`). Printed: how many ten-second clips of held-out takes it names right.
 """
 
 from __future__ import annotations
@@ -29,8 +30,9 @@ from render.files import replacing
 from render.mel import SPEC, Mel
 from render.metrics.recognition import confusions, recognised
 from render.models.style_encoder import without_level
+from render.train.unseen import make_unseen
 
-WIDTHS = (32, 64, 96, 160)
+WIDTHS = (24, 48, 96, 160)
 EMBEDDING = 128
 CROP_FRAMES, HOP_FRAMES = 256, 122  # three windows in ten seconds
 CLIP_FRAMES = 500
@@ -106,6 +108,11 @@ def crops_of(data: Path, split: str, names: Sequence[str], frames: int, a_take: 
     return Crops(np.stack(mels), np.array(styles))
 
 
+def joined(parts: Sequence[Crops]) -> Crops:
+    """All crops as one."""
+    return Crops(np.concatenate([part.mel for part in parts]), np.concatenate([part.style for part in parts]))
+
+
 def train(
     crops: Crops,
     names: Sequence[str],
@@ -117,7 +124,7 @@ def train(
     """A classifier after ``steps`` steps, every style as often as any other; the same for the same seed."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    network = StyleClassifier(names, widths)
+    network = StyleClassifier(names, widths).to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(network.parameters(), RATE, weight_decay=0.02)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps, pct_start=0.1)
     of_style = [np.flatnonzero(crops.style == index) for index in range(len(names))]
@@ -126,7 +133,9 @@ def train(
     for step in range(1, steps + 1):
         chosen = [int(rng.choice(of_style[i])) for i in rng.integers(len(of_style), size=batch)]
         mel = _varied(torch.from_numpy(crops.mel[chosen].astype(np.float32)), rng)
-        loss = cross_entropy(network(mel), torch.from_numpy(crops.style[chosen]), label_smoothing=SMOOTHING)
+        with torch.autocast("cpu", torch.bfloat16):
+            scores = network(mel)
+        loss = cross_entropy(scores.float(), torch.from_numpy(crops.style[chosen]), label_smoothing=SMOOTHING)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -186,16 +195,25 @@ def main(argv: Sequence[str] | None = None) -> int:
         prog="render.train.style_classifier", description=__doc__.splitlines()[0]
     )
     parser.add_argument("data", type=Path, help="the folder that render.train.data wrote")
+    parser.add_argument("pieces", type=Path, help="the MIDI files they were made from")
+    parser.add_argument(
+        "--font", type=Path, action="append", required=True, help="a SoundFont of the takes; give all"
+    )
     parser.add_argument("-o", "--run", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=1200, help="of 32 crops; half a second each on one core")
+    parser.add_argument(
+        "--steps", type=int, default=1500, help="of 32 crops; an eighth of a second each on one core"
+    )
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args(argv)
     args.run.mkdir(parents=True, exist_ok=True)
-    names = sorted(styles_in(args.data))
-    training = crops_of(args.data, "training", names, CROP_FRAMES, CROPS_A_TAKE, args.seed)
+    unseen = args.run / "unseen"
+    make_unseen(args.data, args.pieces, {font.stem: font for font in args.font}, unseen)
+    folders = (args.data, unseen)
+    names = sorted(set().union(*map(styles_in, folders)))
+    training = joined([crops_of(f, "training", names, CROP_FRAMES, CROPS_A_TAKE, args.seed) for f in folders])
     classifier = train(training, names, args.steps, args.seed)
     save_classifier(classifier, args.run / "style_classifier.safetensors")
-    held_out = crops_of(args.data, "held-out", names, CLIP_FRAMES, 10, args.seed)
+    held_out = joined([crops_of(folder, "held-out", names, CLIP_FRAMES, 10, args.seed) for folder in folders])
     found = named(classifier, held_out)
     print(f"{len(found)} held-out clips: {recognised(held_out.style, found):.1%} of styles named right")
     print("\n".join(confusion_lines(names, confusions(held_out.style, found, len(names)))))

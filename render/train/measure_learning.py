@@ -1,0 +1,131 @@
+"""Figures of learning a style from recordings: how often it is recognised, and what low-rank adapters save.
+
+The styles are ensembles that the renderer never met (`render.train.unseen`), the recordings three minutes of true
+rendering of each in one SoundFont and room, the clips held-out music. What adapters save is measured as HPM measures
+it (its table 4b): the same recordings are learned by the adapters and, in twice the time, by the whole branch.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from render.audio import write_wav
+from render.controls import controls_of_audio, controls_of_performance
+from render.mel import mel_of
+from render.metrics.adherence import melody_accuracy
+from render.metrics.spread import mean_figure
+from render.models.controlnet import ControlledTransformer
+from render.models.lora import add_adapters, trained_share
+from render.train.adapt import Learning, fit, learn_style, read_recordings
+from render.train.clips import Clip, reference_of
+from render.train.engine import ShippedEngine
+from render.train.figures import Line, plain
+from render.train.measure_clips import REFERENCE, SYNTHESIS
+from render.train.style_classifier import StyleClassifier, scores_of
+from render.train.unseen import UNSEEN, as_unseen, recordings_of
+
+RECORDINGS_S = 180.0
+CLIPS_A_STYLE = 10
+FULL_TIMES = 2.0  # as long as the adapters take
+
+
+def learning_lines(
+    clips: Sequence[Clip],
+    engine: ShippedEngine,
+    judge: StyleClassifier,
+    data: Path,
+    pieces: Path,
+    fonts: Mapping[str, Path],
+    folder: Path,
+    learning: Learning,
+) -> list[Line]:
+    """All figures; recordings and learned styles stay in ``folder``."""
+    rng = np.random.default_rng(learning.seed)
+    right: dict[str, list[bool]] = {"learned": [], "embedding alone": [], SYNTHESIS: [], REFERENCE: []}
+    recordings = {}
+    for number, name in enumerate(UNSEEN):
+        recordings[name] = folder / f"{name}.wav"
+        write_wav(recordings_of(data, pieces, fonts, name, RECORDINGS_S, number), recordings[name])
+        styles = {
+            kind: learn_style(
+                [recordings[name]], f"{name} {kind}", engine.painter, engine.encoder, how, folder=folder
+            )
+            for kind, how in (("learned", learning), ("embedding alone", replace(learning, minutes=0.0)))
+        }
+        for clip in (as_unseen(each, name) for each in _some(clips, CLIPS_A_STYLE, number)):
+            synthesis = engine.synthesis(clip.performance, str(styles["learned"]))
+            asked = controls_of_performance(clip.performance, mel_of(synthesis).frames)
+            sounds = {
+                **{
+                    kind: engine.paint(synthesis, str(path), asked, learning.seed)
+                    for kind, path in styles.items()
+                },
+                SYNTHESIS: synthesis,
+                REFERENCE: reference_of(clip, fonts),
+            }
+            for kind, sound in sounds.items():
+                right[kind].append(judge.names[scores_of(judge, mel_of(sound)).argmax()] == name)
+    found = {kind: mean_figure(np.array(hits, float), rng) for kind, hits in right.items()}
+    recognised = Line("learned style recognised", found.pop("learned"), at_least=0.70, beside=found)
+    return [recognised, *_cost_lines(clips, engine, recordings, folder, learning)]
+
+
+def _cost_lines(
+    clips: Sequence[Clip],
+    engine: ShippedEngine,
+    recordings: Mapping[str, Path],
+    folder: Path,
+    learning: Learning,
+) -> list[Line]:
+    """Adapters against the whole branch on the recordings of the first ensemble: parameters, time, melody."""
+    heard = read_recordings([next(iter(recordings.values()))], engine.encoder)
+    networks, seconds, share = {}, {}, 0.0
+    for kind, minutes in (("adapters", learning.minutes), ("branch", FULL_TIMES * learning.minutes)):
+        network = copy.deepcopy(engine.painter.predictor)
+        if not isinstance(network, ControlledTransformer):
+            raise ValueError("styles are learned on the network with its control branch")
+        network.requires_grad_(False)
+        if kind == "adapters":
+            add_adapters(network, learning.adapter, learning.seed)
+            share = trained_share(network, network.branch)
+        else:
+            network.branch.requires_grad_(True)
+        run = folder / kind
+        spent = fit(network, engine.painter.codec, heard, replace(learning, minutes=minutes), run)
+        networks[kind], seconds[kind] = network.eval(), spent.seconds
+    accuracy: dict[str, list[float]] = {kind: [] for kind in networks}
+    for clip in _some(clips, CLIPS_A_STYLE * len(UNSEEN), len(UNSEEN)):
+        synthesis = engine.synthesis(clip.performance, clip.style)
+        asked = controls_of_performance(clip.performance, mel_of(synthesis).frames)
+        for kind, network in networks.items():
+            learned = replace(engine, painter=replace(engine.painter, predictor=network), _found={})
+            painted = learned.paint(synthesis, clip.style, asked, learning.seed)
+            accuracy[kind].append(melody_accuracy(asked.melody, controls_of_audio(painted).melody))
+    rng = np.random.default_rng(learning.seed)
+    lost = np.array(accuracy["branch"]) - np.array(accuracy["adapters"])
+    return [
+        Line("parameters that adapters train, of the branch's", plain(share), at_most=0.25),
+        Line(
+            "time that adapters take, of the branch's",
+            plain(seconds["adapters"] / seconds["branch"]),
+            at_most=0.5,
+            beside={f"{kind}, processor s": plain(spent) for kind, spent in seconds.items()},
+        ),
+        Line(
+            "melody lost by adapters against the whole branch",
+            mean_figure(lost, rng),
+            at_most=0.01,
+            beside={kind: mean_figure(np.array(values), rng) for kind, values in accuracy.items()},
+        ),
+    ]
+
+
+def _some(clips: Sequence[Clip], count: int, seed: int) -> list[Clip]:
+    """``count`` clips of all styles, drawn by ``seed``."""
+    chosen = np.random.default_rng(seed).permutation(len(clips))[:count]
+    return [clips[index] for index in chosen]
