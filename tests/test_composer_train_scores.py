@@ -101,6 +101,9 @@ def test_more_parts_than_channels_join_their_kind():
     assert len(made) == 15
     assert sum(len(track.notes) for track in made) == sum(len(track.notes) for track in tracks)
     assert made[0].role == "melody"
+    strings = [Track(f"V{i}", "counter", 48, (Note(0.0, 1.0, 60, 80),) * 9) for i in range(15)]
+    timpani = Track("Timpani", "counter", 47, (Note(0.0, 1.0, 40, 80),))
+    assert timpani in fitting([*strings, timpani])
 
 
 def test_moods_follow_what_is_heard():

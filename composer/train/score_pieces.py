@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -137,10 +138,14 @@ def heard_moods(score: Score) -> tuple[MoodPoint, ...]:
 
 
 def fitting(tracks: Sequence[Track]) -> tuple[Track, ...]:
-    """At most `MAX_MELODIC_TRACKS` tracks: the smallest joins the one of the nearest program, which keeps its name."""
+    """At most `MAX_MELODIC_TRACKS` tracks: the smallest of those whose program is played twice joins the smallest other
+    one of its program, then the smallest of all that of the nearest program. The one that is joined keeps its name.
+    """
     out = [track for track in tracks if track.notes]
     while len(out) > MAX_MELODIC_TRACKS:
-        least = min((t for t in out if t.role != "melody"), key=lambda track: len(track.notes))
+        count = Counter(track.program for track in out)
+        spare = [track for track in out if track.role != "melody"]
+        least = min(spare, key=lambda track: (count[track.program] == 1, len(track.notes)))
         out.remove(least)
         host = min(out, key=lambda track: (abs(track.program - least.program), len(track.notes)))
         joined = sorted([*host.notes, *least.notes], key=lambda note: (note.onset_beats, note.pitch))
