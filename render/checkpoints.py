@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -55,6 +56,9 @@ def save_network(
     told = {**card, "config": config, "parameters": parameters, "dtype": str(dtype)[6:], "files": files}
     with replacing(folder / f"{name}.json") as partial:
         partial.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+    for path in folder.glob(f"{name}*.safetensors"):  # parts of what was there before
+        if path.name not in files and re.fullmatch(rf"{re.escape(name)}(-\d+)?", path.stem):
+            path.unlink()
 
 
 def read_card(folder: Path, name: str) -> dict[str, Any]:
