@@ -40,6 +40,7 @@ CHROMA_WINDOW_S, CHROMA_LOW_HZ, CHROMA_HIGH_HZ = 0.256, 180.0, 4000.0
 CHROMA_LOW_PITCH, LOW_PITCH_WEIGHT = 54, 0.25  # the lowest pitch whose fundamental the chroma of sound holds
 SILENT_POWER = 1e-8
 REFERENCE_DB = -12.0  # level of sound that stands for 0 dB of the loudness model
+LINE_BINS = 1.5  # Hann spreads the power of a line so wide
 _ACTIVE_DB = -40.0
 _RELEASE_S = 0.06
 _DYNAMICS_CENTRE_DB, _DYNAMICS_SPAN_DB = -15.0, 15.0
@@ -200,16 +201,16 @@ def chroma_power(audio: Audio) -> np.ndarray:
 
 def calibration_db(audio: Audio, performance: Performance) -> float:
     """What to add to ``audio``, in dB, so that its mean level is that of the MIDI's loudness model; 0 if silent."""
-    return calibration_of_energy(energy_of(audio), performance)
+    energy = energy_of(audio)
+    return level_gap_db(energy, controls_of_performance(performance, len(energy)).dynamics_db)
 
 
-def calibration_of_energy(energy: np.ndarray, performance: Performance) -> float:
-    """The same for sound of which the energy of every frame is known, (frames,)."""
-    wanted = controls_of_performance(performance, len(energy)).dynamics_db
-    active = (wanted > _ACTIVE_DB) & (energy > SILENT_POWER)
+def level_gap_db(energy: np.ndarray, wanted_db: np.ndarray) -> float:
+    """The mean of ``wanted_db``, a control, above the level of sound of this energy, both (frames,); 0 if silent."""
+    active = (wanted_db > _ACTIVE_DB) & (energy > SILENT_POWER)
     if not active.any():
         return 0.0
-    return float(np.mean(wanted[active] + REFERENCE_DB - 10 * np.log10(energy[active])))
+    return float(np.mean(wanted_db[active] + REFERENCE_DB - 10 * np.log10(energy[active])))
 
 
 def smoothed_db(power: np.ndarray) -> np.ndarray:
@@ -222,9 +223,7 @@ def smoothed_db(power: np.ndarray) -> np.ndarray:
 
 def energy_of(audio: Audio) -> np.ndarray:
     """Energy of every frame, 1 for a sinusoid at full scale: (frames,) float32."""
-    blocks = [
-        power.sum(axis=0) / 1.5 for power in power_blocks(audio)
-    ]  # Hann spreads a line to 1.5 bins of power
+    blocks = [power.sum(axis=0) / LINE_BINS for power in power_blocks(audio)]
     return np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
 
 

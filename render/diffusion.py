@@ -62,6 +62,9 @@ class Sampling:
             raise ValueError(f"windows of {self.window_s} s cannot overlap by {self.overlap_s} s")
 
 
+DEFAULT_SAMPLING = Sampling()
+
+
 @dataclass(frozen=True, eq=False)
 class Conditions:
     """What a cue is sampled for.
@@ -103,7 +106,7 @@ def sample(
     channels: int,
     *,
     seed: int,
-    sampling: Sampling = Sampling(),
+    sampling: Sampling = DEFAULT_SAMPLING,
     start: torch.Tensor | None = None,
     strength: float = 1.0,
     journal: Journal | None = None,

@@ -18,7 +18,7 @@ from scipy.ndimage import minimum_filter1d
 from scipy.signal import firwin, lfilter
 
 from render.audio import Audio
-from render.sounds import BLOCK_SAMPLES, Sound, blocks
+from render.sounds import BLOCK_SAMPLES, Sound, in_memory
 
 PRESETS: dict[str, float | None] = {"broadcast": -23.0, "us-tv": -24.0, "web": -14.0, "none": None}
 CEILING_DBTP = -1.0
@@ -49,7 +49,7 @@ class Mastered:
     @property
     def audio(self) -> Audio:
         """The whole sound in memory."""
-        return _in_memory(self.sound)
+        return Audio(in_memory(self.sound), self.sound.sample_rate)
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,7 +142,8 @@ def limit(sound: Sound, ceiling_dbtp: float = CEILING_DBTP) -> tuple[Audio, floa
     Hann window as long, so the gain is never above what a peak needs and moves without steps. All channels share it.
     """
     limiter = _limiter(_curves(sound)[1], sound.sample_rate, ceiling_dbtp)
-    return _in_memory(Levelled(sound, 1.0, limiter)), _reduction_db(limiter)
+    levelled = Levelled(sound, 1.0, limiter)
+    return Audio(in_memory(levelled), sound.sample_rate), _reduction_db(limiter)
 
 
 def _limiter(peaks: np.ndarray, sample_rate: int, ceiling_dbtp: float) -> np.ndarray:
@@ -166,15 +167,6 @@ def _power_gains(limiter: np.ndarray, steps: int, sample_rate: int) -> np.ndarra
 
 def _reduction_db(limiter: np.ndarray) -> float:
     return max(0.0, float(-20 * np.log10(limiter.min(initial=1.0))))
-
-
-def _in_memory(sound: Sound) -> Audio:
-    out = np.empty((sound.channels, sound.length_samples), np.float32)
-    start = 0
-    for block in blocks(sound):
-        out[:, start : start + block.shape[1]] = block
-        start += block.shape[1]
-    return Audio(out, sound.sample_rate)
 
 
 def _curves(sound: Sound) -> tuple[np.ndarray, np.ndarray]:

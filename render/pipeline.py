@@ -7,7 +7,7 @@ on its own. Stems carry the same gain as the mix but no limiter, so they sum to 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from render.errors import BadInput
 from render.events import MidiLimits, read_performance
 from render.mastering import PRESETS, master
 from render.soundfont import find_soundfont, sha256_of
+from render.sounds import Sound, peak_of
 from render.synth import DEFAULT_ROOM, MIX, Room, SynthLimits, synthesize
 
 _STEM_HEADROOM = 0.999
@@ -29,6 +30,9 @@ class Limits:
 
     midi: MidiLimits = field(default_factory=MidiLimits)
     synth: SynthLimits = field(default_factory=SynthLimits)
+
+
+DEFAULT_LIMITS = Limits()
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,7 @@ def render_midi(
     soundfont: Path | None = None,
     loudness: str = "web",
     stems: bool = False,
-    limits: Limits = Limits(),
+    limits: Limits = DEFAULT_LIMITS,
     length_s: float | None = None,
     tail_s: float = 0.0,
     sample_rate: int = SAMPLE_RATE,
@@ -88,12 +92,9 @@ def render_midi(
     )
     raw = synthesis.audio if stems else {}
     mastered = master(sum_of(list(raw.values())) if stems else synthesis.audio[MIX], loudness)
-    loudest = max((stem.peak for stem in raw.values()), default=0.0)
-    stem_gain = 10 ** (mastered.gain_db / 20)
-    warnings = [*performance.warnings, *synthesis.warnings, *mastered.warnings]
-    if loudest * stem_gain > _STEM_HEADROOM:
-        warnings.append("the stems are quieter than the mix, because one of them would have clipped")
-        stem_gain = _STEM_HEADROOM / loudest
+    gain_db, quieter = stem_gain_db(raw.values(), mastered.gain_db)
+    warnings = [*performance.warnings, *synthesis.warnings, *mastered.warnings, *quieter]
+    stem_gain = 10 ** (gain_db / 20)
     return Rendering(
         mix=mastered.audio,
         stems={
@@ -102,13 +103,22 @@ def render_midi(
         loudness_lufs=mastered.loudness_lufs,
         true_peak_dbtp=mastered.true_peak_dbtp,
         gain_db=mastered.gain_db,
-        stem_gain_db=float(20 * np.log10(stem_gain)),
+        stem_gain_db=gain_db,
         limiting_db=mastered.limiting_db,
         soundfont=font,
         soundfont_sha256=sha256_of(font),
         note_count=performance.note_count,
         warnings=tuple(warnings),
     )
+
+
+def stem_gain_db(stems: Iterable[Sound], mix_gain_db: float) -> tuple[float, tuple[str, ...]]:
+    """The gain of the stems of a mix with this gain, and a warning where they must be quieter not to clip."""
+    loudest = max(map(peak_of, stems), default=0.0)
+    if loudest * 10 ** (mix_gain_db / 20) <= _STEM_HEADROOM:
+        return mix_gain_db, ()
+    warning = "the stems are quieter than the mix, because one of them would have clipped"
+    return float(20 * np.log10(_STEM_HEADROOM / loudest)), (warning,)
 
 
 def sum_of(parts: list[Audio]) -> Audio:
@@ -121,7 +131,7 @@ def sum_of(parts: list[Audio]) -> Audio:
     return Audio(total, parts[0].sample_rate)
 
 
-def write_stems(stems: dict[str, Audio], folder: Path) -> tuple[Path, ...]:
+def write_stems(stems: Mapping[str, Sound], folder: Path) -> tuple[Path, ...]:
     """Write every stem as ``NN name.wav`` (24-bit) into ``folder``, which is made if missing. Returns the paths.
 
     Raises BadInput when the folder cannot be made, and what `write_wav` raises.

@@ -43,6 +43,16 @@ def blocks(sound: Sound, size: int = BLOCK_SAMPLES) -> Iterator[np.ndarray]:
         yield sound.read(start, min(start + size, sound.length_samples))
 
 
+def in_memory(sound: Sound) -> np.ndarray:
+    """All of it: (channels, samples) float32, fresh."""
+    out = np.empty((sound.channels, sound.length_samples), np.float32)
+    start = 0
+    for block in blocks(sound):
+        out[:, start : start + block.shape[1]] = block
+        start += block.shape[1]
+    return out
+
+
 def peak_of(sound: Sound) -> float:
     """Largest magnitude of a sample, 1.0 = full scale."""
     return max((float(np.abs(block).max(initial=0.0)) for block in blocks(sound)), default=0.0)

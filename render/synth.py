@@ -29,7 +29,7 @@ from render.events import Performance
 from render.seating import event_rows, seat
 from render.smf import NOTE_ON
 from render.soundfont import INSTALL_HINT, check_soundfont
-from render.sounds import SampleFile, blocks
+from render.sounds import SampleFile, blocks, in_memory
 from render.synth_worker import (
     EVENTS_FILE,
     JOB_FILE,
@@ -100,10 +100,10 @@ class Synthesis:
 
 @dataclass(frozen=True)
 class SynthesisFiles:
-    """The same as files of raw samples, each to be read in parts."""
+    """The same as files of raw samples, each to be read in parts; ``silent`` names those in which nothing sounds."""
 
     sounds: dict[str, SampleFile]
-    warnings: tuple[str, ...]
+    silent: tuple[str, ...]
 
 
 MIX = "mix"
@@ -139,7 +139,8 @@ def synthesize(
             limits=limits,
             progress=progress,
         )
-        return Synthesis({name: _loaded(sound) for name, sound in files.sounds.items()}, files.warnings)
+        warnings = tuple(f"{name} is silent" for name in files.silent)
+        return Synthesis({name: _loaded(sound) for name, sound in files.sounds.items()}, warnings)
 
 
 def synthesize_files(
@@ -220,7 +221,7 @@ def synthesize_files(
     silent = [name for name, sound in sounds.items() if _finish(sound, soundfont) < SILENCE]
     if len(silent) == len(sounds):
         raise _nothing_sounds(performance, frames / sample_rate, soundfont)
-    return SynthesisFiles(sounds, tuple(f"{name} is silent" for name in silent))
+    return SynthesisFiles(sounds, tuple(silent))
 
 
 @dataclass(frozen=True)
@@ -342,11 +343,7 @@ def _finish(sound: SampleFile, soundfont: Path) -> float:
 
 def _loaded(sound: SampleFile) -> Audio:
     """``sound`` in memory; its file is removed."""
-    samples = np.empty((sound.channels, sound.length_samples), dtype=np.float32)
-    start = 0
-    for block in blocks(sound):
-        samples[:, start : start + block.shape[1]] = block
-        start += block.shape[1]
+    samples = in_memory(sound)
     sound.path.unlink()
     return Audio(samples, sound.sample_rate)
 

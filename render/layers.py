@@ -1,0 +1,66 @@
+"""Which tracks are painted, how strongly, and on which instruments: a performance as layers.
+
+Tracks that are painted with one strength form a layer, which is played on the style's instruments; tracks of strength 0
+form one that stays as it was written, and so do drums where the style has none.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from render.errors import BadInput
+from render.events import Part, Performance
+from render.styles import Style, restyle
+
+
+@dataclass(frozen=True)
+class Layer:
+    """``performance`` as it is synthesised, painted with ``strength`` 0-1 (0: not at all)."""
+
+    strength: float
+    performance: Performance
+
+
+@dataclass(frozen=True)
+class Strengths:
+    """How strongly to paint, 0-1: ``default``, and ``tracks`` where a track (by its name) is to differ."""
+
+    default: float = 1.0
+    tracks: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for strength in (self.default, *self.tracks.values()):
+            if not 0.0 <= strength <= 1.0:
+                raise ValueError(f"strength {strength} is outside 0-1")
+
+
+def layers_of(performance: Performance, style: Style, strengths: Strengths) -> tuple[Layer, ...]:
+    """The layers of ``performance``, the unpainted one first. Raises BadInput for a track that it does not have."""
+    of_stem = {name: strengths.default for name in performance.stem_names}
+    for wanted, strength in strengths.tracks.items():
+        of_stem[track_named(wanted, performance.stem_names)] = strength
+    groups: dict[float, list[Part]] = {}
+    for part in performance.parts:
+        stays = part.is_drums and style.kit is None
+        groups.setdefault(0.0 if stays else of_stem[part.stem], []).append(part)
+    layers = []
+    for strength, parts in sorted(groups.items()):
+        played = replace(performance, parts=tuple(parts))
+        layers.append(Layer(strength, restyle(played, style) if strength > 0.0 else played))
+    return tuple(layers)
+
+
+def track_named(wanted: str, names: tuple[str, ...]) -> str:
+    """The one of ``names`` that is meant: in any case, or the only one that contains it. Raises BadInput."""
+    folded = wanted.casefold()
+    found = [name for name in names if name.casefold() == folded]
+    found = found or [name for name in names if folded in name.casefold()]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise BadInput(f"--strength {wanted}: may be {' or '.join(found)}; write the whole name")
+    near = difflib.get_close_matches(wanted, names, 1)
+    hint = f"did you mean {near[0]}? " if near else ""
+    raise BadInput(f"--strength {wanted}: no such track; {hint}tracks: {', '.join(names)}")
