@@ -104,18 +104,18 @@ def test_training_learns_and_goes_on(tmp_path, clock, monkeypatch):
     network = LatentTransformer(TINY)
     tuning = [example(np.random.default_rng(1))]
     before = loop.evaluate(loop.Denoising(network), tuning, torch.device("cpu"))
-    loop.describe(tmp_path, {}, loop.Plan(minutes(20), batch=4))
-    progress = loop.train(network, loop.Plan(minutes(20), batch=4, rate=1e-2), tmp_path, example, tuning)
-    assert progress.step == 20
+    loop.describe(tmp_path, {}, loop.Plan(minutes(40), batch=4))
+    progress = loop.train(network, loop.Plan(minutes(40), batch=4, rate=1e-2), tmp_path, example, tuning)
+    assert progress.step == 40
     best = LatentTransformer(TINY)
     assert loop.load_best(best, tmp_path) == progress
     after = loop.evaluate(loop.Denoising(best), tuning, torch.device("cpu"))
     assert after == pytest.approx(progress.best)
     assert after < 0.8 * before
     again = LatentTransformer(TINY)
-    assert loop.train(again, loop.Plan(minutes(25), batch=4), tmp_path, example, tuning).step == 25
+    assert loop.train(again, loop.Plan(minutes(45), batch=4), tmp_path, example, tuning).step == 45
     with (tmp_path / "losses.csv").open() as file:
-        assert [row[0] for row in csv.reader(file)] == ["20", "25"]
+        assert [row[0] for row in csv.reader(file)] == ["40", "45"]
 
 
 def test_a_killed_run_starts_from_its_weights(tmp_path, clock):
