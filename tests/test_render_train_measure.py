@@ -324,7 +324,7 @@ def test_a_performance_is_written_as_midi_and_read_back(tmp_path: Path) -> None:
 def test_borders_are_where_windows_meet() -> None:
     assert borders_of(50.0, Sampling(window_s=60.0)) == ()
     frames = borders_of(100.0, Sampling(window_s=60.0, overlap_s=6.0))
-    assert [frame / 50 for frame in frames] == [54.0, pytest.approx(57, abs=0.1), 60.0]
+    assert [frame / 50 for frame in frames] == [pytest.approx(57, abs=0.1)]
 
 
 def test_the_engine_paints_at_the_level_of_the_score() -> None:

@@ -91,7 +91,8 @@ def calibrated(audio: Audio, performance: Performance) -> Audio:
 def _clips_of(recipe: Recipe, pieces: Path, seed: int) -> list[Clip]:
     """A clip of each of the take's excerpts that are long enough and have notes, in random order."""
     rng = np.random.default_rng([seed, SPLITS.index(recipe.split), recipe.number, 2])
-    given, played = (performance_of(each, pieces)[0] for each in (replace(recipe, variant=0), recipe))
+    played, _ = performance_of(recipe, pieces)
+    given = performance_of(replace(recipe, variant=0), pieces)[0] if recipe.variant else played
     clips, begin_s = [], 0.0
     for index, part in enumerate(recipe.excerpts):
         length_s = part.length_s * part.pace

@@ -109,12 +109,9 @@ class FilePainter:
 
 
 def borders_of(length_s: float, sampling: Sampling) -> tuple[int, ...]:
-    """Frames at which windows of the diffusion begin, cross in the middle of their overlap, and end."""
-    windows = list(Windows.of(int(length_s * TOKENS_PER_S), sampling))
-    tokens = [
-        place for (_, stop), (start, _) in pairwise(windows) for place in (start, (start + stop) // 2, stop)
-    ]
-    return tuple(FRAMES_PER_TOKEN * token for token in tokens)
+    """Frames in the middle of the overlaps of the diffusion's windows."""
+    windows = Windows.of(int(length_s * TOKENS_PER_S), sampling)
+    return tuple(FRAMES_PER_TOKEN * ((start + stop) // 2) for (_, stop), (start, _) in pairwise(windows))
 
 
 def write_performance(performance: Performance, path: Path) -> None:

@@ -31,6 +31,7 @@ from render.train.unseen import UNSEEN, as_unseen, recordings_of
 
 RECORDINGS_S = 180.0
 CLIPS_A_STYLE = 10
+LEARNED, EMBEDDING = "learned", "embedding alone"
 FULL_TIMES = 2.0  # as long as the adapters take
 
 
@@ -46,44 +47,47 @@ def learning_lines(
 ) -> list[Line]:
     """All figures; recordings and learned styles stay in ``folder``."""
     rng = np.random.default_rng(learning.seed)
-    right: dict[str, list[bool]] = {"learned": [], "embedding alone": [], SYNTHESIS: [], REFERENCE: []}
-    recordings = {}
+    right: dict[str, list[bool]] = {LEARNED: [], EMBEDDING: [], SYNTHESIS: [], REFERENCE: []}
+    lines: list[Line] = []
     for number, name in enumerate(UNSEEN):
-        recordings[name] = folder / f"{name}.wav"
-        write_wav(recordings_of(data, pieces, fonts, name, RECORDINGS_S, number), recordings[name])
+        recording = folder / f"{name}.wav"
+        write_wav(recordings_of(data, pieces, fonts, name, RECORDINGS_S, number), recording)
         styles = {
             kind: learn_style(
-                [recordings[name]], f"{name} {kind}", engine.painter, engine.encoder, how, folder=folder
+                [recording], f"{name} {kind}", engine.painter, engine.encoder, how, folder=folder
             )
-            for kind, how in (("learned", learning), ("embedding alone", replace(learning, minutes=0.0)))
+            for kind, how in ((LEARNED, learning), (EMBEDDING, replace(learning, minutes=0.0)))
         }
-        for clip in (as_unseen(each, name) for each in _some(clips, CLIPS_A_STYLE, number)):
-            synthesis = engine.synthesis(clip.performance, str(styles["learned"]))
+        chosen = [as_unseen(clip, name) for clip in _some(clips, CLIPS_A_STYLE, number)]
+        for clip in chosen:
+            synthesis = engine.synthesis(clip.performance, str(styles[LEARNED]))
             asked = controls_of_performance(clip.performance, mel_of(synthesis).frames)
-            sounds = {
-                **{
-                    kind: engine.paint(synthesis, str(path), asked, learning.seed)
-                    for kind, path in styles.items()
-                },
+            painted = {
+                kind: engine.paint(synthesis, str(path), asked, learning.seed)
+                for kind, path in styles.items()
+            }
+            for kind, sound in {
+                **painted,
                 SYNTHESIS: synthesis,
                 REFERENCE: reference_of(clip, fonts),
-            }
-            for kind, sound in sounds.items():
+            }.items():
                 right[kind].append(judge.names[scores_of(judge, mel_of(sound)).argmax()] == name)
+        if not lines:
+            lines = _cost_lines(chosen, engine, recording, styles[EMBEDDING], folder, learning)
     found = {kind: mean_figure(np.array(hits, float), rng) for kind, hits in right.items()}
-    recognised = Line("learned style recognised", found.pop("learned"), at_least=0.70, beside=found)
-    return [recognised, *_cost_lines(clips, engine, recordings, folder, learning)]
+    return [Line("learned style recognised", found.pop(LEARNED), at_least=0.70, beside=found), *lines]
 
 
 def _cost_lines(
     clips: Sequence[Clip],
     engine: ShippedEngine,
-    recordings: Mapping[str, Path],
+    recording: Path,
+    style: Path,
     folder: Path,
     learning: Learning,
 ) -> list[Line]:
-    """Adapters against the whole branch on the recordings of the first ensemble: parameters, time, melody."""
-    heard = read_recordings([next(iter(recordings.values()))], engine.encoder)
+    """Adapters against the whole branch on one recording: parameters, time, melody. ``style`` has its embedding."""
+    heard = read_recordings([recording], engine.encoder)
     networks, seconds, share = {}, {}, 0.0
     for kind, minutes in (("adapters", learning.minutes), ("branch", FULL_TIMES * learning.minutes)):
         network = copy.deepcopy(engine.painter.predictor)
@@ -99,12 +103,12 @@ def _cost_lines(
         spent = fit(network, engine.painter.codec, heard, replace(learning, minutes=minutes), run)
         networks[kind], seconds[kind] = network.eval(), spent.seconds
     accuracy: dict[str, list[float]] = {kind: [] for kind in networks}
-    for clip in _some(clips, CLIPS_A_STYLE * len(UNSEEN), len(UNSEEN)):
-        synthesis = engine.synthesis(clip.performance, clip.style)
+    for clip in clips:
+        synthesis = engine.synthesis(clip.performance, str(style))
         asked = controls_of_performance(clip.performance, mel_of(synthesis).frames)
         for kind, network in networks.items():
             learned = replace(engine, painter=replace(engine.painter, predictor=network), _found={})
-            painted = learned.paint(synthesis, clip.style, asked, learning.seed)
+            painted = learned.paint(synthesis, str(style), asked, learning.seed)
             accuracy[kind].append(melody_accuracy(asked.melody, controls_of_audio(painted).melody))
     rng = np.random.default_rng(learning.seed)
     lost = np.array(accuracy["branch"]) - np.array(accuracy["adapters"])
