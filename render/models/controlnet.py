@@ -1,9 +1,10 @@
 """Local control of the latent transformer: a ControlNet branch (Zhang et al. 2023), as HPM's S-Control Branch.
 
 The branch holds a copy of the base's input, conditioning and first blocks. Controls enter it through convolutions and a
-zero-initialised layer (HPM, eq. 3), and leave it through one zero-initialised layer for each block of the base (eq. 1),
-which is frozen: before training the branch changes nothing. `ConcatTransformer` is what it is compared with: the same
-network and the same control encoder, the controls beside the latent at the input, and everything trained.
+zero-initialised layer (HPM, eq. 3), and leave it through zero-initialised layers (eq. 1): after each copied block for
+that block of the base, after the last one for all that follow. The base is frozen; before training the branch changes
+nothing. `ConcatTransformer` is what it is compared with: the same network and the same control encoder, the controls
+beside the latent at the input, and everything trained.
 """
 
 from __future__ import annotations
@@ -68,8 +69,7 @@ class ControlBranch(nn.Module):
         """One residual (batch, tokens, width) for each block of the base; arguments as `Predictor.predict`."""
         condition = self.trunk.condition(level, style, has_style)
         hidden = self.trunk(latent, mood, condition, self.enter(self.encoder(controls)))
-        place = len(hidden) / len(self.leave)
-        return [leave(hidden[int(index * place)]) for index, leave in enumerate(self.leave)]
+        return [leave(hidden[min(block, len(hidden) - 1)]) for block, leave in enumerate(self.leave)]
 
 
 class ControlledTransformer(nn.Module):
