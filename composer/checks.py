@@ -28,8 +28,11 @@ WATCHING = {
     "no_cache": False,
 }
 # Files of a command line: those it reads, and those it writes with the option that names each.
-INPUTS = ("video", "source", "midi", "music", "clip_weights", "prompts", "soundfont", "markers")
-OUTPUTS = {"output": "-o", "musicxml": "--musicxml", "plot": "--plot"}
+INPUTS = (
+    "video", "source", "midi", "music", "clip_weights", "prompts", "soundfont", "markers", "borrow_dynamics",
+    "borrow_melody", "sound_style",
+)  # fmt: skip
+OUTPUTS = {"output": "-o", "musicxml": "--musicxml", "plot": "--plot", "picture": "--picture"}
 
 
 def check_source(options: Namespace) -> None:
@@ -171,7 +174,7 @@ def _inputs(options: Namespace) -> list[Path]:
     found: list[Path] = []
     for name in INPUTS:
         value = getattr(options, name, None)
-        found += value if isinstance(value, list) else [] if value is None else [value]
+        found += value if isinstance(value, list) else [] if value is None else [Path(value)]
     return found
 
 

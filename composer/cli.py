@@ -30,13 +30,13 @@ from composer.options import (
     parse_start_timecode,
     parse_tempo_bpm,
 )
+from composer.sound_options import painting_options, sound_options, style_commands
 from composer.terminal import Console
 
 EVALUATE_HELP = (
     "MIDI files, or folders of them; a cue sheet beside one (NAME.yaml, cues.yaml) or a plan (NAME.plan.json) "
     "says what was asked of it"
 )
-LOUDNESS_PRESETS = ("broadcast", "us-tv", "web", "none")
 
 
 def main() -> None:
@@ -100,14 +100,15 @@ def dispatch(options: argparse.Namespace, console: Console) -> int:
             from composer.evaluation.command import evaluate
 
             return evaluate(options, console)
-        from composer import commands
+        from composer import commands, sounding
 
         works = {
             "analyze": commands.analyze,
             "spot": commands.spot,
             "compose": commands.compose,
-            "render": commands.render,
-            "mux": commands.mux,
+            "render": sounding.render,
+            "mux": sounding.mux,
+            "style": sounding.style,
         }
         return works[options.command](options, console)
     except RenderError as error:
@@ -230,14 +231,7 @@ def make_parser() -> argparse.ArgumentParser:
         help="write each part N times, keep the best; default 4",
     )
 
-    sound = argparse.ArgumentParser(add_help=False)
-    group = sound.add_argument_group("sound")
-    group.add_argument(
-        "--soundfont", type=Path, metavar="SF2", help="default: the first General MIDI one found"
-    )
-    group.add_argument(
-        "--loudness", choices=LOUDNESS_PRESETS, default="web", help="-23, -24, -14 LUFS or untouched"
-    )
+    sound = sound_options()
 
     parser = argparse.ArgumentParser(
         prog="framescore",
@@ -257,6 +251,7 @@ def make_parser() -> argparse.ArgumentParser:
         wishes,
         composing,
         sound,
+        painting_options("--sound-style"),
     )
     command.add_argument("video", type=Path, metavar="VIDEO")
     add_output(command, "OUTDIR", "folder for all outputs")
@@ -287,12 +282,10 @@ def make_parser() -> argparse.ArgumentParser:
     command.add_argument("--musicxml", type=Path, metavar="FILE", help="write MusicXML as well")
     add_free(command)
 
-    command = add("render", "sound from a MIDI file, whoever wrote it", sound)
+    summary = "sound from a MIDI file, whoever wrote it"
+    command = add("render", summary, sound, painting_options("--style"))
     command.add_argument("midi", type=Path, metavar="score.mid")
     add_output(command, "score.wav")
-    command.add_argument(
-        "--engine", choices=("synth",), default="synth", help="synth: FluidSynth and a SoundFont"
-    )
     command.add_argument(
         "--stems", type=Path, metavar="DIR", help="one WAV an instrument, in this folder, as well"
     )
@@ -302,6 +295,11 @@ def make_parser() -> argparse.ArgumentParser:
     command.add_argument("music", type=Path, metavar="score.wav")
     add_output(command, "film.mp4")
     command.add_argument("--duck", action="store_true", help="lower the music under the film's own sound")
+
+    command = commands.add_parser(
+        "style", help="named and learned styles of sound", description="Styles of sound."
+    )
+    style_commands(command, everywhere)
 
     command = add("evaluate", "figures of MIDI files, beside a reference and a training set")
     command.add_argument("paths", type=Path, nargs="+", metavar="PATH", help=EVALUATE_HELP)

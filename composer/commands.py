@@ -1,5 +1,5 @@
-"""The subcommands that do one stage: analyze, spot, compose, render, mux. `composer.scoring` does all of
-them.
+"""The subcommands that do one stage of composing: analyze, spot, compose. `composer.sounding` has those that make
+sound, `composer.scoring` does all of them.
 
 Each takes the parsed command line and the console, writes its file through `composer.output`, and returns the
 exit code. Errors leave as the exceptions of `composer.errors` and `render.errors`.
@@ -42,7 +42,6 @@ SHARES = {
 }
 WRITING_SHARES = {"midi": 0.1, "musicxml": 1.5, "sound": 7.0, "film": 5.0}
 PLOT_SHARE = 1.0
-SYNTHESIS_SHARE = 0.7  # of making sound; the rest is mastering, which reports nothing
 DEFAULT_TEMPO_MODE: TempoMode = "smooth"
 CLIP_OFF = "none"
 
@@ -142,60 +141,6 @@ def compose(options: Namespace, console: Console) -> int:
     console.say(f"{options.output}: {len(score.tracks)} tracks, {notes} notes, {score.tempo_map.end_s:.2f} s")
     tracks = [{"name": track.name, "notes": len(track.notes)} for track in score.tracks]
     console.result({"output": str(options.output), "seed": cues.seed, "tracks": tracks, **summary(cues)})
-    return 0
-
-
-def render(options: Namespace, console: Console) -> int:
-    """``framescore render``: a MIDI file to sound."""
-    from composer.report import finite
-    from render.audio import write_wav
-    from render.pipeline import render_midi, write_stems
-
-    refuse_overwriting(options)
-    seed = choose_seed(options, file_sha256(options.midi), console)
-    with Progress(console, {"sound": 1.0}) as progress, staged_file(options.output) as path:
-        progress.begin("sound")
-        rendering = render_midi(
-            options.midi,
-            soundfont=options.soundfont,
-            loudness=options.loudness,
-            stems=options.stems is not None,
-            progress=lambda share: progress(SYNTHESIS_SHARE * share),
-        )
-        write_wav(rendering.mix, path)
-        if options.stems is not None:
-            write_stems(rendering.stems, options.stems)
-    for warning in rendering.warnings:
-        console.say(f"note: {warning}")
-    loud = f"{rendering.loudness_lufs:.1f} LUFS, {rendering.true_peak_dbtp:.1f} dBTP"
-    console.say(f"{options.output}: {loud}, {rendering.soundfont.name}")
-    console.result(
-        {
-            "output": str(options.output),
-            "seed": seed,
-            "soundfont": rendering.soundfont.name,
-            "loudness_lufs": finite(rendering.loudness_lufs),
-            "true_peak_dbtp": finite(rendering.true_peak_dbtp),
-            "stems": sorted(rendering.stems),
-            "warnings": list(rendering.warnings),
-        }
-    )
-    return 0
-
-
-def mux(options: Namespace, console: Console) -> int:
-    """``framescore mux``: a video and a WAV to a film whose picture is untouched."""
-    from render.mux import mux as join
-
-    refuse_overwriting(options)
-    seed = choose_seed(options, file_sha256(options.video), console)
-    with Progress(console, {"film": 1.0}) as progress:
-        progress.begin("film")
-        made = join(options.video, options.music, options.output, duck=options.duck)
-    for warning in made.warnings:
-        console.say(f"note: {warning}")
-    console.say(f"{made.path}: {made.path.stat().st_size / 1e6:.1f} MB")
-    console.result({"output": str(made.path), "seed": seed, "warnings": list(made.warnings)})
     return 0
 
 

@@ -26,6 +26,8 @@ DISTRIBUTION = "framescore"
 OUR_NAMES = ("composer", "render")
 MIN_PYTHON = (3, 11)
 OWN_ENVIRONMENT = "python3 -m venv .venv && .venv/bin/pip install framescore"
+NETWORKS = ("codec", "base", "branch", "style_encoder")
+NETWORKS_FOLDER = Path(__file__).resolve().parents[1] / "render" / "checkpoints"
 INSTALL_SOUND = "sh soundfonts/install.sh"
 
 
@@ -53,6 +55,7 @@ def doctor(options: Namespace, console: Console) -> int:
             for collection in COLLECTIONS
             for stage in STAGES[:3]
         ),
+        *(judge_network(name) for name in NETWORKS),
         check_clip_weights(),
         check_device(options.device),
         Check("ffmpeg", True, "not needed: PyAV brings its own"),
@@ -155,6 +158,28 @@ def judge_checkpoint(name: str, path: Path) -> Check:
     if digest != expected:
         return Check(name, False, f"{path.name} is not what its card says ({digest[:12]})", remedy)
     return Check(name, True, f"{path.name}, sha256 {digest[:12]}")
+
+
+def judge_network(name: str, folder: Path = NETWORKS_FOLDER) -> Check:
+    """Compare every file of a network of the renderer with the SHA-256 in its model card."""
+    title, remedy = f"painting network, {name}", "git checkout -- render/checkpoints"
+    card = folder / f"{name}.json"
+    if not card.is_file():
+        return Check(
+            title, False, f"{card.name} is missing; --engine synth does without", remedy, optional=True
+        )
+    try:
+        files = json.loads(card.read_text(encoding="utf-8"))["files"]
+        wrong = [file for file, digest in files.items() if _digest(folder / Path(file).name) != digest]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return Check(title, False, f"{card.name} is not a model card", remedy)
+    if wrong:
+        return Check(title, False, f"{', '.join(wrong)}: missing, or not what {card.name} says", remedy)
+    return Check(title, True, ", ".join(files))
+
+
+def _digest(path: Path) -> str:
+    return sha256_of(path) if path.is_file() else ""
 
 
 def check_clip_weights() -> Check:

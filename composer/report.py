@@ -44,7 +44,8 @@ PACKAGES = (
 
 @dataclass(frozen=True)
 class SoundFacts:
-    """How the sound was made and what it measures. Loudness is None for silence."""
+    """How the sound was made and what it measures. Loudness is None for silence; ``painting`` tells how the engine
+    ``diffusion`` worked."""
 
     engine: str
     soundfont: str
@@ -52,6 +53,7 @@ class SoundFacts:
     loudness_preset: str
     loudness_lufs: float | None
     true_peak_dbtp: float | None
+    painting: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,7 @@ def build_report(run: Run, files: dict[str, dict[str, Any]]) -> dict[str, Any]:
             "loudness_preset": run.sound.loudness_preset,
             "loudness_lufs": run.sound.loudness_lufs,
             "true_peak_dbtp": run.sound.true_peak_dbtp,
+            **({"painting": run.sound.painting} if run.sound.painting is not None else {}),
         },
         "files": files,
         "warnings": list(run.warnings),

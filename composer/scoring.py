@@ -6,10 +6,11 @@ Everything is built in a staging folder and published in one step (`composer.out
 from __future__ import annotations
 
 from argparse import Namespace
+from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from composer import commands
+from composer import commands, sounding
 from composer.checks import check_device, check_wishes, refuse_losing_edits, refuse_overwriting
 from composer.output import REPORT_NAME, STEMS_NAME, fitting_name, staged_folder
 from composer.terminal import Console, Progress
@@ -19,9 +20,9 @@ if TYPE_CHECKING:
     from composer.spotting.cues import CueSheet
     from composer.video.features import VideoFeatures
     from render.pipeline import Rendering
+    from render.session import Painting
 
 CUES_NAME, MIDI_NAME, MUSICXML_NAME, WAV_NAME = "cues.yaml", "score.mid", "score.musicxml", "score.wav"
-ENGINE = "synth"
 
 
 def score(options: Namespace, console: Console) -> int:
@@ -33,7 +34,8 @@ def score(options: Namespace, console: Console) -> int:
     check_device(options)
     refuse_overwriting(options)
     refuse_losing_edits(options.output, (CUES_NAME, MIDI_NAME, MUSICXML_NAME))
-    soundfont = find_soundfont(options.soundfont)
+    sounding.check_sound(options)
+    find_soundfont(options.soundfont)
     for owner in foreign_owners():
         console.say(f"note: {owner}")
     shares = {**commands.SHARES, **commands.WRITING_SHARES}
@@ -42,7 +44,7 @@ def score(options: Namespace, console: Console) -> int:
             features = commands.watch(options.video, options, progress, console)
             cues = commands.spot_film(options, features, progress, console)
             piece = write_music(options, cues, features, folder, progress)
-            rendering = write_sound(options, soundfont, features.duration_s, folder, progress)
+            rendering = write_sound(options, cues, features.duration_s, folder, progress)
             film_warnings = write_film(options, folder, progress)
         for warning in (*rendering.warnings, *film_warnings):
             console.say(f"note: {warning}")
@@ -73,25 +75,23 @@ def write_music(
 
 
 def write_sound(
-    options: Namespace, soundfont: Path, duration_s: float, folder: Path, progress: Progress
-) -> Rendering:
-    """Render the MIDI file as it was written; mix and stems are as long as the picture."""
-    progress.begin("sound")
-    from render.audio import write_wav
-    from render.pipeline import render_midi, write_stems
-
-    rendering = render_midi(
+    options: Namespace, cues: CueSheet, duration_s: float, folder: Path, progress: Progress
+) -> Rendering | Painting:
+    """Make sound of the MIDI file as it was written, painted in the ensemble that plays longest unless the command line
+    names a style; mix and stems are as long as the picture."""
+    lengths_s: defaultdict[str, float] = defaultdict(float)
+    for section in cues.sections:
+        lengths_s[section.style] += section.end_s - section.start_s
+    return sounding.make_sound(
+        options,
         folder / MIDI_NAME,
-        soundfont=soundfont,
-        loudness=options.loudness,
-        stems=options.stems,
+        folder / WAV_NAME,
+        cues.seed,
+        progress,
+        stems=folder / STEMS_NAME if options.stems else None,
         length_s=duration_s,
-        progress=lambda share: progress(commands.SYNTHESIS_SHARE * share),
+        usual_style=max(lengths_s, key=lambda style: lengths_s[style]),
     )
-    write_wav(rendering.mix, folder / WAV_NAME)
-    if options.stems:
-        write_stems(rendering.stems, folder / STEMS_NAME)
-    return rendering
 
 
 def write_film(options: Namespace, folder: Path, progress: Progress) -> tuple[str, ...]:
@@ -113,7 +113,7 @@ def make_report(
     features: VideoFeatures,
     cues: CueSheet,
     piece: Score,
-    rendering: Rendering,
+    rendering: Rendering | Painting,
     warnings: tuple[str, ...],
     timings_s: dict[str, float],
     folder: Path,
@@ -124,12 +124,13 @@ def make_report(
     from composer.spotting.tempo_solver import landings
 
     sound = report.SoundFacts(
-        engine=ENGINE,
+        engine=options.engine,
         soundfont=rendering.soundfont.name,
         soundfont_sha256=rendering.soundfont_sha256,
         loudness_preset=options.loudness,
         loudness_lufs=report.finite(rendering.loudness_lufs),
         true_peak_dbtp=report.finite(rendering.true_peak_dbtp),
+        painting=sounding.told_of(rendering),
     )
     run = report.Run(
         features=features,

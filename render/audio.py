@@ -85,6 +85,8 @@ def write_wav(sound: Sound, path: Path) -> None:
 
 def read_wav(path: Path) -> Audio:
     """Read a sound file (WAV, FLAC, AIFF, Ogg). Raises BadInput (unreadable, empty, too long, not finite)."""
+    if not path.exists():
+        raise BadInput(f"{path}: no such file; check the path")
     try:
         with soundfile.SoundFile(path) as file:
             frames, channels, rate = file.frames, file.channels, file.samplerate
@@ -97,8 +99,6 @@ def read_wav(path: Path) -> Audio:
             parts = []
             while len(block := file.read(_READ_FRAMES, dtype="float32", always_2d=True)):
                 parts.append(block.T)
-    except FileNotFoundError:
-        raise BadInput(f"{path}: no such file; check the path") from None
     except (OSError, soundfile.SoundFileError) as error:
         cause = " ".join(str(error).split())
         raise BadInput(f"{path}: not a readable sound file ({cause}); give a WAV file") from None

@@ -1,0 +1,139 @@
+"""``framescore render --engine diffusion`` and ``framescore style``, on untrained networks."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from random_painter import random_painter, song
+
+from composer import sound_options
+from composer.cli import make_parser, run
+from composer.output import sha256_of
+from render import diffusion, mel_to_audio
+from render.audio import Audio, read_wav, write_wav
+from render.errors import NotInstalled
+from render.mastering import PRESETS
+from render.models.style_encoder import StyleEncoder, StyleEncoderConfig
+from render.soundfont import find_soundfont
+from render.styles import STYLES
+
+
+@pytest.fixture(scope="module")
+def midi(tmp_path_factory) -> Path:
+    return song(tmp_path_factory.mktemp("midi") / "song.mid", 2.0)
+
+
+@pytest.fixture(autouse=True)
+def _untrained(monkeypatch, tmp_path) -> None:
+    """Small networks in place of those that come with FrameScore; a cache and styles of our own."""
+    torch.manual_seed(0)
+    encoder = StyleEncoder(StyleEncoderConfig(width=16, blocks=1, styles=tuple(STYLES))).eval()
+    encoder.styles.copy_(torch.nn.functional.normalize(torch.randn_like(encoder.styles), dim=1))
+    monkeypatch.setattr("render.painting.load_painter", lambda *_, **__: random_painter())
+    monkeypatch.setattr("render.style_source.load_encoder", lambda *_, **__: encoder)
+    monkeypatch.setenv("FRAMESCORE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("FRAMESCORE_STYLES", str(tmp_path / "styles"))
+
+
+@pytest.fixture(scope="module")
+def font() -> Path:
+    try:
+        return find_soundfont(None)
+    except NotInstalled as error:
+        pytest.skip(str(error))
+
+
+def call(*arguments: object) -> int:
+    return run(make_parser().parse_args([str(argument) for argument in arguments]))
+
+
+def paint(midi: Path, out: Path, *arguments: object) -> int:
+    return call("render", midi, "-o", out, "--engine", "diffusion", "--steps", 2, "--seed", 7, *arguments)
+
+
+def test_options_name_what_the_renderer_has():
+    assert set(sound_options.SAMPLERS) == set(diffusion.METHODS)
+    assert tuple(mel_to_audio.METHODS) == sound_options.METHODS
+    assert set(sound_options.LOUDNESS_PRESETS) == set(PRESETS)
+    assert sound_options.MAX_STEPS == diffusion.MAX_STEPS
+    assert sound_options.MAX_GUIDANCE == diffusion.MAX_GUIDANCE
+
+
+def test_painting_writes_sound_stems_a_picture_and_where_they_come_from(midi, font, tmp_path, capsys):
+    before = sha256_of(midi)
+    out, stems, picture = tmp_path / "a.wav", tmp_path / "stems", tmp_path / "a.png"
+    style = ("--style", "string-orchestra", "--strength", "0.9", "--strength", "piano=0", "--json")
+    assert paint(midi, out, *style, "--stems", stems, "--picture", picture, "--loudness", "broadcast") == 0
+    told = json.loads(capsys.readouterr().out)["painting"]
+    assert told["strengths"] == {"Piano": 0.0, "Drums": 0.0, "Strings": 0.9}
+    assert (told["style"], told["seed"], told["device"]) == ("string-orchestra", 7, "cpu")
+    assert told["checkpoints"] == random_painter().digests
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    mix = read_wav(out)
+    parts = [read_wav(path).samples for path in sorted(stems.iterdir())]
+    assert [path.name[3:] for path in sorted(stems.iterdir())] == ["Piano.wav", "Drums.wav", "Strings.wav"]
+    assert np.abs(sum(parts) - mix.samples).max() < 1e-5
+    assert sha256_of(midi) == before
+    assert not any((tmp_path / "cache").iterdir())
+    again = tmp_path / "b.wav"
+    assert paint(midi, again, *style[:-1], "--loudness", "broadcast", "--quiet") == 0
+    assert np.abs(read_wav(again).samples - mix.samples).max() < 1e-4  # stems or not
+    assert paint(midi, out, *style[:-1], "--loudness", "broadcast", "--quiet") == 0
+    assert sha256_of(out) == sha256_of(again)
+
+
+def test_no_strength_is_the_plain_synthesis(midi, font, tmp_path):
+    painted, plain = tmp_path / "a.wav", tmp_path / "b.wav"
+    assert paint(midi, painted, "--strength", "0", "--style", "harp", "--quiet") == 0
+    assert call("render", midi, "-o", plain, "--quiet") == 0
+    assert sha256_of(painted) == sha256_of(plain)
+
+
+def test_what_is_wrong_is_told_in_one_line(midi, font, tmp_path, capsys):
+    silent, short = tmp_path / "silent.wav", tmp_path / "short.wav"
+    write_wav(Audio(np.zeros((1, 96_000), np.float32)), silent)
+    write_wav(Audio(np.ones((1, 1), np.float32)), short)
+    pickled, torn = tmp_path / "style.pt", tmp_path / "torn.safetensors"
+    pickled.write_bytes(b"\x80\x04\x95")
+    torn.write_bytes(b"\x40\x00\x00\x00\x00\x00\x00\x00{")
+    out = tmp_path / "out.wav"
+    cases: list[tuple[int, str, tuple]] = [
+        (2, "the styles are", ("--style", "no-such")),
+        (2, "the styles are", ("--carrier", "no-such")),
+        (3, "tracks: Piano, Strings, Drums", ("--strength", "flute=0.5")),
+        (3, "silent", ("--style", silent)),
+        (3, "lasts", ("--style", short)),
+        (3, "not a readable sound file", ("--style", pickled)),
+        (3, "not a learned style", ("--style", torn)),
+        (3, "silent", ("--borrow-dynamics", silent)),
+        (3, "no such file", ("--borrow-melody", tmp_path / "none.wav")),
+        (3, "no such file", ("--soundfont", tmp_path / "none.sf2")),
+    ]
+    for code, words, arguments in cases:
+        assert paint(midi, out, *arguments) == code, arguments
+        said = capsys.readouterr().err.strip().splitlines()[-1]
+        assert said.startswith("framescore: ")
+        assert words in said
+    assert not out.exists()
+    assert call("render", midi, "-o", out, "--strength", "0.5") == 2
+    assert "--engine diffusion" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["1.5", "piano=", "=x", "nan"])
+def test_strengths_are_shares(text):
+    with pytest.raises(SystemExit) as caught:
+        make_parser().parse_args(["render", "a.mid", "-o", "b.wav", "--strength", text])
+    assert caught.value.code == 2
+
+
+def test_styles_are_listed_and_shown(capsys):
+    assert call("style", "list", "--json") == 0
+    listed = json.loads(capsys.readouterr().out)["styles"]
+    assert [style["name"] for style in listed] == list(STYLES)
+    assert call("style", "show", "harp") == 0
+    assert "harp: Harp (named)" in capsys.readouterr().err
+    assert call("style", "show", "no-such") == 2
