@@ -38,7 +38,7 @@ from render.spectral import (
 )
 
 METHODS = ("filter", "phase", "griffin-lim")
-ROUNDS = {"filter": 4, "phase": 4, "griffin-lim": 32}
+ROUNDS = {"filter": 6, "phase": 4, "griffin-lim": 32}
 MAX_GAIN_DB = 30.0
 MAX_CORRECTION_DB = 12.0
 CORRECTION_SIGMA_FRAMES = 8.0
@@ -108,7 +108,7 @@ def filter_gains(
         gains, outside = _block_gains(wanted, carrier, spec, block, rounds)
         return gains[block.inner].T, int(np.count_nonzero(outside[block.inner]))
 
-    todo = blocks(mel.frames, (rounds + 1) * reach(spec, rate))
+    todo = blocks(mel.frames, rounds * reach(spec, rate))
     for block, (gains, outside) in zip(todo, in_order(work, todo), strict=True):
         log[:, block.start : block.stop] = gains
         beyond += outside

@@ -64,8 +64,8 @@ def in_order(work: Callable[[Block], _Result], todo: list[Block]) -> Iterator[_R
 
 
 def reach(spec: MelSpec, sample_rate: int) -> int:
-    """Over how many frames to each side a change of one frame is heard."""
-    return -(-spec.n_fft(sample_rate) // spec.hop(sample_rate))
+    """How many frames to each side share samples with a frame."""
+    return (spec.n_fft(sample_rate) - 1) // spec.hop(sample_rate)
 
 
 def samples_of(sound: Sound, spec: MelSpec, block: Block) -> np.ndarray:
