@@ -173,7 +173,8 @@ class AudioLDM:
         samples = OWN_FRAMES * OWN_RATE // OWN_SPEC.frame_hz
         blocks = []
         for first in range(0, latent.shape[1], WINDOW_TOKENS):
-            start, stop = max(0, first - CONTEXT_TOKENS), first + WINDOW_TOKENS
+            start, stop = max(0, first - CONTEXT_TOKENS), min(first + WINDOW_TOKENS, latent.shape[1])
+            # A HiFi-GAN of these sizes gives some samples more than it should, at the end.
             found = self._parts.vocoder(frames[OWN_FRAMES * start : OWN_FRAMES * (stop + CONTEXT_TOKENS)])
             blocks.append(found[samples * (first - start) : samples * (stop - start)].float().cpu().numpy())
         return Audio(resampled(np.concatenate(blocks)[None], OWN_RATE, SAMPLE_RATE), SAMPLE_RATE)
