@@ -32,7 +32,7 @@ class TransformerConfig:
     heads: int = 6
     expansion: int = 3
     kernel: int = 7
-    reach: int = 512
+    reach: int = 128  # 10 s
 
     def __post_init__(self) -> None:
         sizes = (self.channels, self.style, self.width, self.blocks, self.heads, self.expansion, self.reach)
