@@ -71,23 +71,20 @@ def shown(figure: Figure, unit: str) -> str:
 
 @dataclass
 class Report:
-    """Lines under headings, in the order they were measured; ``notes`` say how."""
+    """Lines under headings, in the order they were measured, and tables of plain text; ``notes`` say how."""
 
     notes: dict[str, Any] = field(default_factory=dict)
     sections: dict[str, list[Line]] = field(default_factory=dict)
-    tables: dict[str, Any] = field(default_factory=dict)
+    tables: dict[str, list[str]] = field(default_factory=dict)
 
     def add(self, section: str, *lines: Line) -> None:
         """Append lines to a section."""
         self.sections.setdefault(section, []).extend(lines)
 
     def as_text(self) -> str:
-        """All sections."""
-        blocks = [
-            "\n".join([section, *(line.as_text() for line in lines)])
-            for section, lines in self.sections.items()
-        ]
-        return "\n\n".join(blocks)
+        """All sections, then the tables."""
+        blocks = {name: [line.as_text() for line in lines] for name, lines in self.sections.items()}
+        return "\n\n".join("\n".join([name, *rows]) for name, rows in (blocks | self.tables).items())
 
     def as_json(self) -> dict[str, Any]:
         """Everything as plain values."""

@@ -49,6 +49,7 @@ from render.train.measure_clips import (
     Judges,
     Measured,
     adherence_lines,
+    adherence_table,
     controlnet_lines,
     draw,
     frechet_lines,
@@ -82,6 +83,7 @@ def clip_sections(
         if what == "adherence":
             for way in (FROM_AUDIO, FROM_MIDI):
                 report.add(f"adherence, {way}", *adherence_lines(measured, way, rng))
+            report.tables[f"adherence by style, {FROM_MIDI}"] = adherence_table(measured, FROM_MIDI)
         elif what == "concat":
             report.add(what, *controlnet_lines(measured, rng))
         elif what == "styles":
@@ -103,7 +105,7 @@ def look_at_clips(
     measured: list[Measured] = []
     started, shown = time.monotonic(), set()
     for number, clip in enumerate(clips, start=1):
-        made = sounds_of(clip, engine, fonts, sounds, args.seed)
+        made = sounds_of(clip, engine, fonts, sounds, args.seed + number)
         measured.append(measure(clip, made, judges))
         if clip.style not in shown:
             shown.add(clip.style)

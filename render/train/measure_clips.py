@@ -225,6 +225,19 @@ def style_table(measured: Sequence[Measured], names: Sequence[str], sound: str) 
     return confusion_lines(names, confusions(true, found, len(names)))
 
 
+def adherence_table(measured: Sequence[Measured], name: str) -> list[str]:
+    """A line for each style: melody, in-chord and dynamics (micro) of the sound ``name`` against the MIDI, in %."""
+    rows = []
+    for style in dict.fromkeys(m.clip.style for m in measured):
+        own = [m for m in measured if m.clip.style == style]
+        melody = np.nanmean(_each(own, lambda m: melody_accuracy(m.written.melody, _heard(m, name).melody)))
+        chord = np.nanmean(_each(own, lambda m: in_chord_accuracy(m.written.chroma, _heard(m, name).melody)))
+        micro = micro_correlation([(m.written.dynamics_db, _heard(m, name).dynamics_db) for m in own])
+        found = f"melody {100 * melody:5.1f}  in-chord {100 * chord:5.1f}  dynamics {100 * micro:5.1f}"
+        rows.append(f"  {style:20} {found}  of {len(own)}")
+    return rows
+
+
 def frechet_lines(measured: Sequence[Measured], rng: np.random.Generator) -> list[Line]:
     """Frechet distance of generated audio to true renderings, and its ratio to that of codec and mel to audio alone."""
 
