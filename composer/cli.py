@@ -144,7 +144,7 @@ def make_parser() -> argparse.ArgumentParser:
         "--device",
         choices=("auto", "cpu", "cuda"),
         default="auto",
-        help="where networks run; auto: the CPU, on which small networks are fastest",
+        help="where networks run; auto: the CPU to write music, to paint it a GPU where there is one",
     )
     group.add_argument("--quiet", action="store_true", help="print errors only")
     group.add_argument("--json", action="store_true", help="machine output on stdout, people's on stderr")

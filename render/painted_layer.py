@@ -18,7 +18,7 @@ from render.events import Performance
 from render.layers import Layer, Strengths
 from render.mel import Mel
 from render.mel_to_audio import METHODS, filter_gains, filtered_blocks, mel_to_audio
-from render.painting import Painter, spectrum_of
+from render.painting import Painter, energy_of_sound, spectrum_of
 from render.recordings import borrowed
 from render.resume import Journal, journal_of
 from render.sounds import Mix, SampleWriter, Sound, in_memory
@@ -90,10 +90,9 @@ class PaintedLayer:
         The sum of the carriers gets the mel, and each its share of it, at the carriers' level.
         """
         carrier = Mix(tuple((sound, 1.0) for sound in carriers.values()))
-        seen = spectrum_of(carrier)
-        self.gain_db = level_gap_db(seen.energy, self.controls.dynamics_db)
+        self.gain_db = level_gap_db(energy_of_sound(carrier), self.controls.dynamics_db)
         if self._mel is None:
-            self._mel = self._painted(seen.mel(self.gain_db), painting)
+            self._mel = self._painted(spectrum_of(carrier).mel(self.gain_db), painting)
         gain = 10 ** (self.gain_db / 20)
         levelled = Mix(((carrier, gain),))
         has_dynamics = self.controls.present[CONTROLS.index("dynamics")].all()

@@ -31,7 +31,7 @@ class Journal:
     folder: Path
 
     def read(self, step: int) -> np.ndarray | None:
-        """The prediction of ``step``, (channels, tokens) float32, or None."""
+        """What was kept of ``step``, float32, or None."""
         with contextlib.suppress(OSError, ValueError, EOFError):
             prediction = np.load(self._path(step), allow_pickle=False)
             if prediction.dtype == np.float32 and np.isfinite(prediction).all():
@@ -39,7 +39,7 @@ class Journal:
         return None
 
     def write(self, step: int, prediction: np.ndarray) -> None:
-        """Keep the prediction of ``step``, whole or not at all."""
+        """Keep the predictions of ``step``, whole or not at all."""
         with contextlib.suppress(OSError):
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             partial = self._path(step).with_suffix(f".{os.getpid()}.part")

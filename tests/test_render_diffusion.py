@@ -67,6 +67,15 @@ def test_evaluations_that_count_for_nothing_are_not_made():
     assert network.calls == [(1, 20, True), (1, 20, False)]
 
 
+def test_guidance_may_be_kept_for_some_steps():
+    network, asked = Known(), conditions(20)
+    sampling = Sampling(steps=4, guidance_style=3.0, guidance_every=2)
+    found = sample(network, asked, CHANNELS, seed=1, sampling=sampling)
+    assert [batch for batch, _, _ in network.calls] == [2, 1, 1, 2, 1, 1]
+    every = sample(Known(), asked, CHANNELS, seed=1, sampling=Sampling(steps=4, guidance_style=3.0))
+    assert torch.nn.functional.cosine_similarity(found.flatten(), every.flatten(), dim=0) > 0.95
+
+
 def test_noise_belongs_to_the_moment():
     assert torch.equal(noise_of(7, CHANNELS, 50), noise_of(7, CHANNELS, 90)[:, :50])
     assert not torch.equal(noise_of(7, CHANNELS, 50), noise_of(8, CHANNELS, 50))
