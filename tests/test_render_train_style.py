@@ -11,7 +11,9 @@ from render.style_source import load_encoder
 from render.synth import Room
 from render.train import style
 from render.train.data import Recipe
-from render.train.style import Crops, Plan, Take, takes_of, train, vary
+from render.train.loop import Plan
+from render.train.style import train
+from render.train.style_crops import Crops, Take, takes_of, vary
 
 TINY = StyleEncoderConfig(width=16, blocks=1)
 STYLES = ("bright", "dark", "middling")
@@ -82,6 +84,8 @@ def test_an_interrupted_run_goes_on(tmp_path, capsys):
     for minutes in (0.01, 0.02):
         train(TINY, Plan(minutes, batch=4), tmp_path, takes())
     assert "goes on from step" in capsys.readouterr().err
+    with pytest.raises(BadInput, match="other takes"):
+        train(TINY, Plan(0.02, batch=4), tmp_path, takes()[:7])
     assert (tmp_path / "losses.csv").read_text().count("\n") >= 2
 
 

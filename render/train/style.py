@@ -19,19 +19,16 @@ import sys
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn.functional import cross_entropy, normalize
 
-from render.errors import BadInput, NotInstalled
+from render.errors import BadInput
 from render.files import replacing
-from render.mel import SPEC
 from render.models.style_encoder import (
     EMBEDDING,
-    SILENT_NATS,
     WINDOW_FRAMES,
     StyleEncoder,
     StyleEncoderConfig,
@@ -39,57 +36,15 @@ from render.models.style_encoder import (
     mean_embedding,
 )
 from render.style_source import load_encoder, save_encoder
-from render.train.data import SPLITS, recipe_from
+from render.train import loop
 from render.train.dataset import EMBEDDINGS_FILE
+from render.train.style_crops import Crops, Take, takes_of
 
-if TYPE_CHECKING:
-    from accelerate import Accelerator
-
-SHORTEST_FRAMES, LONGEST_FRAMES = 100, 400  # 2 to 8 s
 TEMPERATURE = 0.07
 CLASS_WEIGHTS = (1.0, 1.0, 0.3)  # of style, line-up and take in the loss
-WARM_UP_STEPS = 100
+RATE = 1.5e-3
 EMA_DECAY = 0.998
 SAVE_EVERY_S = 45.0
-LEVEL_NATS = 2.0  # a crop is made louder or softer by up to this
-NOISE_NATS = 0.15  # about the error of the codec
-TILT_NATS = 0.5  # a smooth change of the spectrum by about this: another microphone
-
-
-@dataclass(frozen=True, eq=False)
-class Take:
-    """What is learnt from a take: ``mel`` (bands, frames), natural log of amplitude, and what it is called."""
-
-    name: str
-    split: str
-    style: str
-    line_up: str
-    mel: np.ndarray
-
-
-def takes_of(folder: Path) -> list[Take]:
-    """All takes that `render.train.data` wrote. Raises BadInput where there are none of a split."""
-    takes = []
-    for split in SPLITS:
-        paths = sorted(folder.glob(f"{split}-*.npz"))
-        if not paths:
-            raise BadInput(f"{folder}: holds no {split} takes; make them with render.train.data")
-        for path in paths:
-            with np.load(path, allow_pickle=False) as file:
-                recipe = recipe_from(str(file["recipe"]))
-                takes.append(Take(recipe.name, recipe.split, recipe.style, recipe.line_up, file["mel"]))
-    return takes
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How long (processor minutes in all) and how to train."""
-
-    minutes: float
-    batch: int = 32
-    rate: float = 1.5e-3
-    seed: int = 0
-    device: str = "cpu"
 
 
 class Classifier(nn.Module):
@@ -110,59 +65,10 @@ class Classifier(nn.Module):
         return torch.stack(parts).sum()
 
 
-class Crops:
-    """Random crops of training takes, every style as often as any other."""
-
-    def __init__(self, takes: list[Take]) -> None:
-        self.takes = takes
-        self.styles = tuple(sorted({take.style for take in takes}))
-        columns = [
-            [take.style for take in takes],
-            [take.line_up for take in takes],
-            [take.name for take in takes],
-        ]
-        numbered = [np.unique(column, return_inverse=True) for column in columns]
-        self.classes = np.stack([index for _, index in numbered], axis=1)
-        self.counts = tuple(len(names) for names, _ in numbered)
-        frames = np.array([take.mel.shape[1] for take in takes], float)
-        style = self.classes[:, 0]
-        self.share = frames / np.bincount(style, frames)[style] / len(self.styles)
-
-    def draw(self, rng: np.random.Generator, size: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Crops (size, bands, frames) of one random length, at other levels and through other microphones, and their
-        classes (size, 3)."""
-        frames = int(rng.integers(SHORTEST_FRAMES, LONGEST_FRAMES + 1))
-        chosen = rng.choice(len(self.takes), size, p=self.share)
-        mel = np.stack([_sounding_crop(self.takes[i].mel, frames, rng) for i in chosen])
-        return torch.from_numpy(vary(mel, rng)), torch.from_numpy(self.classes[chosen])
-
-
-def _sounding_crop(mel: np.ndarray, frames: int, rng: np.random.Generator) -> np.ndarray:
-    """A crop (bands, frames) float32 in which something sounds, if three tries find one; a short take repeats."""
-    for _ in range(3):
-        start = int(rng.integers(max(1, mel.shape[1] - frames + 1)))
-        crop = np.asarray(mel[:, start : start + frames], np.float32)
-        if np.log(np.exp(crop).mean()) > SILENT_NATS:
-            break
-    return crop if crop.shape[1] == frames else np.pad(crop, [(0, 0), (0, frames - crop.shape[1])], "wrap")
-
-
-def vary(mel: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """``mel`` (batch, bands, frames) at other levels, through other microphones and with a codec's error: the same
-    shape, float32."""
-    batch, bands, _ = mel.shape
-    place = np.linspace(0, np.pi, bands)
-    waves = np.cos(place * np.arange(1, 5)[:, None]) / np.arange(1, 5)[:, None]
-    tilt = rng.normal(0, TILT_NATS, (batch, 4)) @ waves
-    level = rng.uniform(-LEVEL_NATS, LEVEL_NATS, (batch, 1))
-    noise = rng.standard_normal(mel.shape, np.float32) * rng.uniform(0, NOISE_NATS, (batch, 1, 1))
-    return np.maximum(mel + (tilt + level)[:, :, None] + noise, np.log(SPEC.floor)).astype(np.float32)
-
-
-def train(config: StyleEncoderConfig, plan: Plan, run: Path, takes: list[Take]) -> StyleEncoder:
+def train(config: StyleEncoderConfig, plan: loop.Plan, run: Path, takes: list[Take]) -> StyleEncoder:
     """The encoder, trained for ``plan.minutes`` on the takes of split training (average weights), its table of styles
-    still empty. Goes on with an interrupted run. Raises NotInstalled without accelerate."""
-    accelerator = _accelerator(plan.device)
+    still empty. Goes on with an interrupted run. Raises NotInstalled without accelerate, BadInput for another's run."""
+    accelerator = loop.start(plan)
     training = [take for take in takes if take.split == "training"]
     tuning = [take for take in takes if take.split == "tuning"]
     crops = Crops(training)
@@ -174,8 +80,11 @@ def train(config: StyleEncoderConfig, plan: Plan, run: Path, takes: list[Take]) 
     state_file = run / "state.pt"
     if state_file.exists():
         state = torch.load(state_file, weights_only=True, map_location="cpu")
-        network.load_state_dict(state["model"])
-        average.load_state_dict(state["average"])
+        try:
+            network.load_state_dict(state["model"])
+            average.load_state_dict(state["average"])
+        except RuntimeError:
+            raise BadInput(f"{run}: was trained on other takes; choose another folder") from None
         optimizer.load_state_dict(state["optimizer"])
         step, seconds = state["step"], state["seconds"]
         print(f"goes on from step {step}", file=sys.stderr)
@@ -186,7 +95,7 @@ def train(config: StyleEncoderConfig, plan: Plan, run: Path, takes: list[Take]) 
     curve: list[float] = []
     while seconds < budget_s:
         for group in optimizer.param_groups:
-            group["lr"] = plan.rate * schedule(step, seconds / budget_s)
+            group["lr"] = plan.rate * loop.schedule(step, seconds / budget_s)
         loss = wrapped(*(tensor.to(accelerator.device) for tensor in crops.draw(rng, plan.batch)))
         optimizer.zero_grad(set_to_none=True)
         accelerator.backward(loss)
@@ -210,21 +119,6 @@ def train(config: StyleEncoderConfig, plan: Plan, run: Path, takes: list[Take]) 
             curve, saved = [], time.monotonic()
     accelerator.wait_for_everyone()
     return average.encoder.eval()
-
-
-def _accelerator(device: str) -> Accelerator:
-    try:
-        from accelerate import Accelerator
-    except ImportError as error:
-        raise NotInstalled("training needs accelerate; pip install 'framescore[train]'") from error
-    return Accelerator(cpu=device == "cpu", mixed_precision="bf16")
-
-
-def schedule(step: int, spent: float) -> float:
-    """Share of the full learning rate: linear warm-up, then a cosine over the share of time ``spent`` (0-1)."""
-    return min(1.0, (step + 1) / WARM_UP_STEPS) * (
-        0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(spent, 1.0)))
-    )
 
 
 def _save(
@@ -351,7 +245,7 @@ def main() -> None:
         write_embeddings(args.data, embeddings_of(encoder, takes))
         return
     encoder = train(
-        config, Plan(args.minutes, args.batch, seed=args.seed, device=args.device), args.run, takes
+        config, loop.Plan(args.minutes, args.batch, RATE, args.seed, args.device), args.run, takes
     )
     embeddings = embeddings_of(encoder, takes)
     fill_table(encoder, takes, embeddings)
