@@ -20,7 +20,6 @@ from render.audio import Audio
 from render.checkpoints import FOLDER, REMEDY, fill, read_tensors, save_network
 from render.errors import BadInput
 from render.mel import mel_of
-from render.models.lora import AdapterConfig, adapted
 from render.models.style_encoder import StyleEncoder, StyleEncoderConfig, embed_windows, mean_embedding
 from render.recordings import read_recording
 from render.style_files import SUFFIX, LearnedStyle, StyleCard, learned_files, read_card, read_style
@@ -136,6 +135,8 @@ def painter_in(style: StyleSource, painter: Painter) -> Painter:
     learned = style.learned
     if learned is None or not learned.adapter:
         return painter
+    from render.models.lora import AdapterConfig, adapted  # peft takes its time to be imported
+
     remedy = "learn it again with `framescore style learn`"
     if learned.card.network_sha256 != network_digest(painter.digests):
         raise BadInput(f"style {style.name!r} was learnt on other networks than these; {remedy}")

@@ -33,6 +33,7 @@ RECORDINGS_S = 180.0
 CLIPS_A_STYLE = 10
 LEARNED, EMBEDDING = "learned", "embedding alone"
 FULL_TIMES = 2.0  # as long as the adapters take
+FULL_RATE = 2e-4  # adapters start from zero and bear ten times as much
 
 
 def learning_lines(
@@ -89,7 +90,8 @@ def _cost_lines(
     """Adapters against the whole branch on one recording: parameters, time, melody. ``style`` has its embedding."""
     heard = read_recordings([recording], engine.encoder)
     networks, seconds, share = {}, {}, 0.0
-    for kind, minutes in (("adapters", learning.minutes), ("branch", FULL_TIMES * learning.minutes)):
+    whole = replace(learning, minutes=FULL_TIMES * learning.minutes, rate=FULL_RATE)
+    for kind, how in (("adapters", learning), ("branch", whole)):
         network = copy.deepcopy(engine.painter.predictor)
         if not isinstance(network, ControlledTransformer):
             raise ValueError("styles are learned on the network with its control branch")
@@ -100,7 +102,7 @@ def _cost_lines(
         else:
             network.branch.requires_grad_(True)
         run = folder / kind
-        spent = fit(network, engine.painter.codec, heard, replace(learning, minutes=minutes), run)
+        spent = fit(network, engine.painter.codec, heard, how, run)
         networks[kind], seconds[kind] = network.eval(), spent.seconds
     accuracy: dict[str, list[float]] = {kind: [] for kind in networks}
     for clip in clips:
