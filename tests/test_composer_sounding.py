@@ -111,7 +111,7 @@ def test_what_is_wrong_is_told_in_one_line(midi, font, tmp_path, capsys):
         (3, "not a learned style", ("--style", torn)),
         (3, "silent", ("--borrow-dynamics", silent)),
         (3, "no such file", ("--borrow-melody", tmp_path / "none.wav")),
-        (3, "no such file", ("--soundfont", tmp_path / "none.sf2")),
+        (3, "no such SoundFont", ("--soundfont", tmp_path / "none.sf2")),
     ]
     for code, words, arguments in cases:
         assert paint(midi, out, *arguments) == code, arguments
