@@ -38,9 +38,10 @@ CONTROL_OF_ROW = np.repeat(
 
 def shown(batch: Batch, rng: np.random.Generator) -> Tensor:
     """What the network sees of a batch's controls: (n, CONTROL_CHANNELS, frames) float32."""
-    count, _, frames = batch.mixed.shape
+    heard, mixed = batch.heard, batch.mixed
+    count, _, frames = mixed.shape
     kind = rng.choice(3, count, p=[HEARD_SHARE, WHOLE_SHARE, PARTIAL_SHARE])
-    controls = torch.where(torch.from_numpy(kind == 0)[:, None, None], batch.heard, batch.mixed)
+    controls = torch.where(torch.from_numpy(kind == 0)[:, None, None], heard, mixed)
     kept = np.ones((count, len(CONTROLS), frames), np.float32)
     for index in np.flatnonzero(kind == 2):
         kept[index] = _part(rng, frames)

@@ -1,7 +1,8 @@
-"""Training of latent diffusion networks: v-prediction, min-SNR weights, AdamW, bf16, an average of the weights, resume.
+"""Training of latent diffusion networks: v-prediction, AdamW, bf16, an average of the weights, resume.
 
 The budget is processor time, so that a machine that is busy with other work slows training but does not spoil it. The
-loss is the squared error of the velocity (Salimans & Ho 2022), weighted by min-SNR (Hang et al. 2023, gamma 5); the
+loss is the squared error of the velocity (Salimans & Ho 2022), all levels alike: min-SNR weights (Hang et al. 2023) all but
+leave out the noisy levels, at which it is decided what sounds and in which style. The
 levels of a batch are spread evenly over the schedule. Only parameters that require a gradient are trained and kept.
 
 Hugging Face accelerate (``pip install 'framescore[train]'``) runs it on the processor, a GPU, or several of either:
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
 WARM_UP_STEPS = 100
 FINAL_RATE = 0.02
 EMA_DECAY = 0.999
-MIN_SNR = 5.0
 SAVE_EVERY_S = 150.0
 
 
@@ -87,18 +87,14 @@ class Denoising(nn.Module):
     """The loss of a `Predictor` as a forward pass: what accelerate wraps."""
 
     signal: Tensor
-    weight: Tensor
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
-        signal = DDPMScheduler(**SCHEDULE).alphas_cumprod
-        snr = signal / (1 - signal)
-        self.register_buffer("signal", signal, persistent=False)
-        self.register_buffer("weight", snr.clamp_max(MIN_SNR) / (snr + 1), persistent=False)
+        self.register_buffer("signal", DDPMScheduler(**SCHEDULE).alphas_cumprod, persistent=False)
 
     def forward(self, example: Example, noise: Tensor, level: Tensor) -> Tensor:
-        """Weighted squared error () at ``level`` (n,) int64 with ``noise`` of the latent's shape."""
+        """Mean squared error () at ``level`` (n,) int64 with ``noise`` of the latent's shape."""
         alpha = self.signal[level].sqrt()[:, None, None]
         sigma = (1 - self.signal[level]).sqrt()[:, None, None]
         noised = alpha * example.latent + sigma * noise
@@ -106,7 +102,7 @@ class Denoising(nn.Module):
         found = cast(Predictor, self.network).predict(
             noised, level, example.style, example.mood, example.controls, has_style=example.has_style
         )
-        return ((found.float() - velocity).square().mean((1, 2)) * self.weight[level]).mean()
+        return (found.float() - velocity).square().mean()
 
 
 def spread_levels(rng: np.random.Generator, count: int) -> Tensor:
