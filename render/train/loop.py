@@ -1,9 +1,9 @@
 """Training of latent diffusion networks: v-prediction, AdamW, bf16, an average of the weights, resume.
 
 The budget is processor time, so that a machine that is busy with other work slows training but does not spoil it. The
-loss is the squared error of the velocity (Salimans & Ho 2022), all levels alike: min-SNR weights (Hang et al. 2023) all but
-leave out the noisy levels, at which it is decided what sounds and in which style. The
-levels of a batch are spread evenly over the schedule. Only parameters that require a gradient are trained and kept.
+loss is the squared error of the velocity (Salimans & Ho 2022), all levels alike: min-SNR weights (Hang et al. 2023) all
+but leave out the noisy levels, where it is decided what sounds and in which style. The levels of a batch are spread
+evenly over the schedule. Only parameters that require a gradient are trained and kept.
 
 Hugging Face accelerate (``pip install 'framescore[train]'``) runs it on the processor, a GPU, or several of either:
 ``accelerate launch --multi_gpu --num_processes 2 -m render.train.diffusion ...`` for GPUs and ``torchrun

@@ -2,9 +2,8 @@
 
 FOLDER is what `render.models.hub` takes: a folder, or the name of a repository, fetched once unless ``--offline``. DATA
 is what `render.train.data` wrote, with the style embeddings that `render.train.style` adds. The UNet is frozen; what is
-trained are the branch and the layer that brings our style embeddings to CLAP's. The loss is that of the 1-D family: its
-weights for velocities, at the signal-to-noise ratios at which it is the error of the predicted noise up to 5 and less
-above (Hang et al. 2023). At the end ``RUN/control.safetensors`` and its card are written, for `AudioLDM.load`.
+trained are the branch and the layer that brings our style embeddings to CLAP's. The loss is that of the 1-D family. At
+the end ``RUN/control.safetensors`` and its card are written, for `AudioLDM.load`.
 """
 
 from __future__ import annotations

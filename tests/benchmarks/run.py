@@ -23,7 +23,17 @@ from composer.video.animatic import draw_animatic
 
 FILM_S = 8.0
 # Lines with a module of their own, which has a function lines(work).
-MODULES = ("decoding", "picture", "film_time", "spotting", "analysis_cost", "hits", "cuts", "mel_to_audio", "audioldm")
+MODULES = (
+    "decoding",
+    "picture",
+    "film_time",
+    "spotting",
+    "analysis_cost",
+    "hits",
+    "cuts",
+    "mel_to_audio",
+    "audioldm",
+)
 NEEDS_DATA = ("videos", "midi", "soundfonts", "speed", "picture", "analysis_cost", "cuts")
 
 
