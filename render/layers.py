@@ -41,15 +41,19 @@ def layers_of(performance: Performance, style: Style, strengths: Strengths) -> t
     of_stem = {name: strengths.default for name in performance.stem_names}
     for wanted, strength in strengths.tracks.items():
         of_stem[track_named(wanted, performance.stem_names)] = strength
-    groups: dict[float, list[Part]] = {}
+    kept: list[Part] = []
+    painted: list[Part] = []
     for part in performance.parts:
-        stays = part.is_drums and style.kit is None
-        groups.setdefault(0.0 if stays else of_stem[part.stem], []).append(part)
-    layers = []
-    for strength, parts in sorted(groups.items()):
-        played = replace(performance, parts=tuple(parts))
-        layers.append(Layer(strength, restyle(played, style) if strength > 0.0 else played))
-    return tuple(layers)
+        stays = of_stem[part.stem] == 0.0 or (part.is_drums and style.kit is None)
+        (kept if stays else painted).append(part)
+    groups = {0.0: kept} if kept else {}
+    # Seated together, whatever their strengths: who leads, and whether they play in the style, is seen on all of them.
+    for part in restyle(replace(performance, parts=tuple(painted)), style).parts:
+        groups.setdefault(of_stem[part.stem], []).append(part)
+    return tuple(
+        Layer(strength, replace(performance, parts=tuple(parts)))
+        for strength, parts in sorted(groups.items())
+    )
 
 
 def nearest_style(performance: Performance) -> str:
@@ -72,7 +76,7 @@ def nearest_style(performance: Performance) -> str:
 def track_named(wanted: str, names: tuple[str, ...]) -> str:
     """The one of ``names`` that is meant: in any case, or the only one that contains it. Raises BadInput."""
     folded = wanted.casefold()
-    found = [name for name in names if name.casefold() == folded]
+    found = [wanted] if wanted in names else [name for name in names if name.casefold() == folded]
     found = found or [name for name in names if folded in name.casefold()]
     if len(found) == 1:
         return found[0]
