@@ -9,8 +9,10 @@ so they sum to the mix where no limiter was needed.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -30,7 +32,7 @@ from render.soundfont import find_soundfont, sha256_of
 from render.sounds import Mix, Sound, in_memory
 from render.style_source import StyleSource
 from render.styles import STYLES
-from render.synth import DEFAULT_ROOM, Room, synthesize_files
+from render.synth import DEFAULT_ROOM, Room, length_samples_of, synthesize_files
 
 _SHARES = {"synthesis": 0.3, "diffusion": 0.4, "sound": 0.2}  # of the time; the rest is mastering
 
@@ -85,9 +87,9 @@ def paint_midi(
     performance = read_performance(midi, limits.midi)
     layers = layers_of(performance, STYLES[style.carrier], wishes.strengths)
     played = _played(performance, layers, by_track=stems is not None)
-    samples = round(((performance.end_s if length_s is None else length_s) + tail_s) * SAMPLE_RATE)
+    frames = SPEC.frames(length_samples_of(performance, length_s, tail_s), SAMPLE_RATE)
     mood = MoodCurve.of(performance)
-    moods = mood.channels(SPEC.frames(max(samples, 0), SAMPLE_RATE))
+    moods = mood.channels(frames)
     warnings = [*performance.warnings, *mood.warnings]
     shares = _Shares(progress)
     painted = {
@@ -95,7 +97,15 @@ def paint_midi(
         for index, layer in enumerate(layers)
         if layer.strength > 0.0
     }
-    with tempfile.TemporaryDirectory(prefix="framescore-") as name, ThreadPoolExecutor(1) as pool:
+    if not painted and wishes.strengths.default > 0.0:
+        warnings.append(
+            "nothing was painted: every track has strength 0, or is drums, which the style has not"
+        )
+    with (
+        tempfile.TemporaryDirectory(prefix="framescore-") as name,
+        ThreadPoolExecutor(1) as pool,
+        _stoppable(shares.of("synthesis")) as synthesized,
+    ):
         folder = Path(name)
         synthesis = pool.submit(
             synthesize_files,
@@ -107,7 +117,7 @@ def paint_midi(
             tail_s=tail_s,
             room=room,
             limits=limits.synth,
-            progress=shares.of("synthesis"),
+            progress=synthesized,
         )
         for number, coat in enumerate(painted.values()):
             coat.begin(shares.of("diffusion", number, len(painted)))  # while the synthesizer is at work
@@ -191,12 +201,29 @@ def _draw(path: Path, title: str, layer: PaintedLayer, painted: Sound, carrier: 
     picture(path, title, layer.controls, *heard)
 
 
+@contextmanager
+def _stoppable(report: Callable[[float], None]) -> Iterator[Callable[[float], None]]:
+    """``report`` for work on another thread, which it ends once this block has been left by an error or Ctrl-C."""
+    stopped = threading.Event()
+
+    def report_or_stop(share: float) -> None:
+        if stopped.is_set():
+            raise CancelledError
+        report(share)
+
+    try:
+        yield report_or_stop
+    except BaseException:
+        stopped.set()
+        raise
+
+
 class _Shares:
     """Adds the shares done of stages that may run side by side up to one."""
 
     def __init__(self, progress: Callable[[float], None] | None) -> None:
         self._progress = progress
-        self._done: dict[str, float] = {}
+        self._done = dict.fromkeys(_SHARES, 0.0)  # no stage is added later: two threads report
 
     def of(self, stage: str, number: int = 0, count: int = 1) -> Callable[[float], None]:
         """Takes the share done of run ``number`` of ``count`` of a stage."""

@@ -143,6 +143,16 @@ def synthesize(
         return Synthesis({name: _loaded(sound) for name, sound in files.sounds.items()}, warnings)
 
 
+def length_samples_of(
+    performance: Performance, length_s: float | None, tail_s: float, sample_rate: int = SAMPLE_RATE
+) -> int:
+    """How many samples `synthesize_files` gives a channel. Raises BadInput for music without length."""
+    samples = round(((performance.end_s if length_s is None else length_s) + tail_s) * sample_rate)
+    if samples <= 0:
+        raise BadInput("the music has no length; give it a MIDI file that lasts longer than zero seconds")
+    return samples
+
+
 def synthesize_files(
     performance: Performance,
     soundfont: Path,
@@ -164,9 +174,7 @@ def synthesize_files(
     unusable, silent result), NotInstalled (FluidSynth), OutOfResources (a limit was reached).
     """
     check_soundfont(soundfont)
-    frames = round(((performance.end_s if length_s is None else length_s) + tail_s) * sample_rate)
-    if frames <= 0:
-        raise BadInput("the music has no length; give it a MIDI file that lasts longer than zero seconds")
+    frames = length_samples_of(performance, length_s, tail_s, sample_rate)
     parts = performance.parts
     seating = seat([[i for i, p in enumerate(parts) if p.stem in stems] for stems in outputs.values()])
     size = frames * _STEREO_FRAME_BYTES * len(outputs)

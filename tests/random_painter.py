@@ -53,8 +53,8 @@ def random_style(carrier: str = "string-orchestra", seed: int = 1) -> StyleSourc
     )
 
 
-def song(path: Path, seconds: float = 4.0) -> Path:
-    """Piano and strings with a drum kit, a note each half a second."""
+def song(path: Path, seconds: float = 4.0, ticks: int = 480) -> Path:
+    """Piano and strings with a drum kit, a note each half a second, or of other ``ticks`` of 1/960 s."""
     tracks = [mido.MidiTrack()]
     for name, program, channel, pitch in (("Piano", 0, 0, 60), ("Strings", 48, 1, 55), ("Drums", 0, 9, 38)):
         track = mido.MidiTrack([mido.MetaMessage("track_name", name=name)])
@@ -62,7 +62,7 @@ def song(path: Path, seconds: float = 4.0) -> Path:
         for step in range(round(2 * seconds)):
             note = pitch + (0 if channel == 9 else (0, 4, 7, 12)[step % 4])
             track.append(mido.Message("note_on", note=note, velocity=70 + step % 40, channel=channel))
-            track.append(mido.Message("note_off", note=note, channel=channel, time=480))
+            track.append(mido.Message("note_off", note=note, channel=channel, time=ticks))
         tracks.append(track)
     mido.MidiFile(tracks=tracks, ticks_per_beat=480).save(path)
     return path

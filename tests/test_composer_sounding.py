@@ -118,6 +118,8 @@ def test_what_is_wrong_is_told_in_one_line(midi, font, tmp_path, capsys):
         said = capsys.readouterr().err.strip().splitlines()[-1]
         assert said.startswith("framescore: ")
         assert words in said
+    assert paint(song(tmp_path / "empty.mid", 2.0, ticks=0), out) == 3
+    assert "has no length" in capsys.readouterr().err
     assert not out.exists()
     assert call("render", midi, "-o", out, "--strength", "0.5") == 2
     assert "--engine diffusion" in capsys.readouterr().err

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from concurrent.futures import CancelledError
+
 import numpy as np
 import pytest
 import torch
 from random_painter import random_painter, random_style, song
+from render_performances import performance as made_of
+from render_performances import scale
 
+from render import session
 from render.audio import Audio
 from render.checkpoints import save_base
 from render.controls import controls_of_performance, energy_of
@@ -19,7 +26,7 @@ from render.painted_layer import PaintedLayer, Wishes
 from render.painting import energy_of_sound, load_painter, spectrum_of
 from render.resume import Journal, journal_of
 from render.stems import shared_out
-from render.styles import STYLES
+from render.styles import STYLES, first_program
 
 
 @pytest.fixture(autouse=True)
@@ -57,6 +64,45 @@ def test_a_track_is_found_by_any_part_of_its_name_that_is_its_alone():
     assert track_named("violin i", names) == "Violin I"
     with pytest.raises(BadInput, match="may be Violin I or Violin II"):
         track_named("violin", names)
+    assert track_named("Horn", ("horn", "Horn")) == "Horn"
+
+
+def test_a_part_painted_apart_keeps_the_seat_it_has_among_all():
+    pitches = {43: 36, 48: 62, 60: 60, 73: 84}  # program -> pitch: in the orchestra's instruments already
+    parts = [scale([pitch], program=program, stem=str(program)) for program, pitch in pitches.items()]
+    layers = layers_of(made_of(*parts), STYLES["full-orchestra"], Strengths(1.0, {"60": 0.5}))
+    assert [layer.strength for layer in layers] == [0.5, 1.0]
+    played = {part.stem: first_program(part) for layer in layers for part in layer.performance.parts}
+    assert played == {str(program): program for program in pitches}
+
+
+def test_a_failure_ends_the_synthesis_and_leaves_nothing(tmp_path, monkeypatch):
+    begun, folders, ended = threading.Event(), [], []
+
+    def synthesize(played, font, folder, outputs, progress, **_):
+        folders.append(folder)
+        begun.set()
+        try:
+            for _ in range(500):
+                progress(0.5)
+                time.sleep(0.01)
+        except CancelledError:
+            ended.append(True)
+            raise
+
+    def interrupted(*_):
+        begun.wait(5)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(session, "synthesize_files", synthesize)
+    monkeypatch.setattr(session, "find_soundfont", lambda _: tmp_path)
+    monkeypatch.setattr(PaintedLayer, "begin", interrupted)
+    midi, out = song(tmp_path / "song.mid", 1.0), tmp_path / "song.wav"
+    with pytest.raises(KeyboardInterrupt):
+        session.paint_midi(midi, out, random_style(), random_painter())
+    assert ended
+    assert not folders[0].exists()
+    assert not out.exists()
 
 
 def test_the_mel_follows_seed_style_controls_and_start(performance):
