@@ -53,6 +53,12 @@ class StyleCard:
 
     def __post_init__(self) -> None:
         check_name(self.name)
+        texts = (self.carrier, self.network_sha256, self.licence)
+        if not all(isinstance(text, str) and text.isprintable() for text in texts):
+            raise ValueError(f"style {self.name}: carrier, network_sha256 and licence are lines of text")
+        counts = (self.recordings, self.rank, self.seed)
+        if not all(isinstance(count, int) for count in counts):
+            raise ValueError(f"style {self.name}: recordings, rank, seed {counts} are whole numbers")
         numbers = (self.recordings_s, self.scale, self.minutes)
         if not all(math.isfinite(x) and x >= 0 for x in numbers) or self.rank < 0:
             raise ValueError(f"style {self.name}: recordings_s, scale, minutes {numbers}, rank {self.rank}")
@@ -158,7 +164,7 @@ def _read(path: Path, with_tensors: bool) -> tuple[StyleCard, dict[str, torch.Te
         return StyleCard(**values), tensors
     except (SafetensorError, OSError) as error:
         raise _other(path, f"not a whole safetensors file: {error}") from None
-    except (KeyError, AttributeError, TypeError, ValueError) as error:
+    except (KeyError, AttributeError, TypeError, ValueError, RecursionError) as error:
         raise _other(path, str(error)) from None
 
 

@@ -91,6 +91,8 @@ def learn_style(
     check_new_name(name)
     if carrier is not None and carrier not in STYLES:
         raise BadInput(f"carrier {carrier!r} is no named style; give one of {', '.join(STYLES)}")
+    if not licence.isprintable():
+        raise BadInput("the licence is more than one line of plain text; name it in one")
     heard = read_recordings(recordings, encoder)
     seconds = sum(each.frames for each in heard) / SPEC.frame_hz
     embedding = mean_embedding(torch.from_numpy(np.concatenate([each.styles for each in heard])))
