@@ -40,17 +40,18 @@ def read_recording(path: Path) -> Audio:
         )
     if audio.peak < SILENT_PEAK:
         raise BadInput(f"{path}: is silent; give a recording in which music sounds")
-    return at_mean_level(_at_48_khz(audio))
+    return _at_48_khz(at_mean_level(audio))
 
 
 def at_mean_level(audio: Audio, level_db: float = LEVEL_DB) -> Audio:
     """``audio`` scaled so that the mean power of what sounds in it is ``level_db`` of full scale."""
-    block = audio.sample_rate // 10
-    whole = audio.samples[:, : max(1, audio.length_samples // block) * block]
-    power = np.square(whole).mean(0).reshape(-1, min(block, whole.shape[1])).mean(1)
+    samples = audio.samples / np.float32(audio.peak)  # floats may be so large that they have no square
+    starts = np.arange(0, audio.length_samples, audio.sample_rate // 10)
+    energy = np.add.reduceat(np.square(samples).mean(0), starts)
+    power = energy / np.diff(np.append(starts, audio.length_samples))
     sounding = power[power > power.max() * 10 ** (_SOUNDING_DB / 10)]
     gain = np.sqrt(10 ** (level_db / 10) / sounding.mean())
-    return replace(audio, samples=(audio.samples * np.float32(gain)).astype(np.float32))
+    return replace(audio, samples=samples * np.float32(gain))
 
 
 def _at_48_khz(audio: Audio) -> Audio:

@@ -47,6 +47,15 @@ def test_pauses_do_not_count_for_the_level():
     np.testing.assert_allclose(scaled, at_mean_level(audio).samples, rtol=1e-3, atol=1e-6)
 
 
+def test_the_level_is_found_in_the_last_moment_and_at_any_scale():
+    last = np.zeros((1, 50_000), np.float32)
+    last[:, 49_000:] = 0.5
+    huge = tone(1.0).samples * np.float32(1e30)
+    for samples in (last, huge):
+        scaled = at_mean_level(Audio(samples))
+        assert 0.01 < scaled.peak < 1.0
+
+
 @pytest.mark.parametrize(
     ("samples", "cause"),
     [
