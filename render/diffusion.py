@@ -279,7 +279,8 @@ def _evaluate(
 
     style = torch.zeros(1, device=device) if conditions.style is None else conditions.style
     shown = torch.tensor(has_style, device=device) & (conditions.style is not None)
-    with torch.inference_mode(), torch.autocast(device.type, precision_of(device)):
+    precision = precision_of(device)
+    with torch.inference_mode(), torch.autocast(device.type, precision, enabled=precision != torch.float32):
         return predictor.predict(
             repeated(latent),
             torch.full((batch,), level, device=device),
