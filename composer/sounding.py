@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from composer.checks import refuse_overwriting
 from composer.commands import choose_seed, file_sha256
+from composer.errors import BadInput
 from composer.options import WrongUsage
 from composer.output import staged_file
 from composer.report import finite
@@ -141,13 +142,17 @@ def style_learn(options: Namespace, console: Console) -> int:
 
 
 def check_sound(options: Namespace) -> None:
-    """Before any work is done: WrongUsage for options that do not go together and for a style that there is not."""
+    """Before any work is done: WrongUsage for options that do not go together and for a style that there is not,
+    BadInput for a missing recording."""
     check_engine(options)
     if options.engine != "diffusion":
         return
     for option, wanted in (("the style", options.sound_style), ("--carrier", options.carrier)):
         if wanted is not None:
             check_style(option, wanted, named_only=option == "--carrier")
+    for path in (options.borrow_dynamics, options.borrow_melody):
+        if path is not None and not path.is_file():
+            raise BadInput(f"{path}: no such file; check the name of the recording")
 
 
 def check_style(option: str, wanted: str, *, named_only: bool = False) -> None:

@@ -6,6 +6,7 @@ file beside the target, synced and renamed, so that a reader never sees half a f
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from render.sounds import Sound, blocks, peak_of
 
 SAMPLE_RATE = 48_000
 MAX_CHANNELS = 8
+LOWEST_RATE, HIGHEST_RATE = 1_000, 768_000
 MAX_READ_BYTES = 8 * 2**30  # of float32 samples: about three hours of stereo at 96 kHz
 _READ_FRAMES = 1 << 18
 _PCM24_STEP = 2.0**-23
@@ -37,8 +39,8 @@ class Audio:
             )
         if self.samples.dtype != np.float32:
             raise ValueError(f"audio of type {self.samples.dtype}: needs float32")
-        if not 1_000 <= self.sample_rate <= 768_000:
-            raise ValueError(f"sample rate {self.sample_rate} Hz is outside 1000-768000")
+        if not LOWEST_RATE <= self.sample_rate <= HIGHEST_RATE:
+            raise ValueError(f"sample rate {self.sample_rate} Hz is outside {LOWEST_RATE}-{HIGHEST_RATE}")
 
     @property
     def channels(self) -> int:
@@ -83,8 +85,9 @@ def write_wav(sound: Sound, path: Path) -> None:
             raise OutOfResources(f"{path}: could not be written ({error}); free some disk space") from None
 
 
-def read_wav(path: Path) -> Audio:
-    """Read a sound file (WAV, FLAC, AIFF, Ogg). Raises BadInput (unreadable, empty, too long, not finite)."""
+def read_wav(path: Path, longest_s: float = math.inf) -> Audio:
+    """Read a sound file (WAV, FLAC, AIFF, Ogg). Raises BadInput (unreadable, empty, longer than ``longest_s`` or than
+    memory holds, not finite)."""
     if not path.exists():
         raise BadInput(f"{path}: no such file; check the path")
     try:
@@ -92,6 +95,10 @@ def read_wav(path: Path) -> Audio:
             frames, channels, rate = file.frames, file.channels, file.samplerate
             if not 1 <= channels <= MAX_CHANNELS:
                 raise BadInput(f"{path}: {channels} channels; give at most {MAX_CHANNELS}")
+            if not LOWEST_RATE <= rate <= HIGHEST_RATE:
+                raise BadInput(f"{path}: has a sample rate of {rate} Hz; convert it to 48000")
+            if frames > longest_s * rate:
+                raise BadInput(f"{path}: lasts {frames / rate:.0f} s; give at most {longest_s:.0f} s")
             if not 0 < frames <= MAX_READ_BYTES // (4 * channels):
                 raise BadInput(
                     f"{path}: {frames} samples; give a sound file that is neither empty nor hours long"

@@ -33,8 +33,8 @@ FITS: tuple[Fit, ...] = get_args(Fit)
 def read_recording(path: Path) -> Audio:
     """The sound file at ``path`` at 48 kHz and a mean level of -24 dB, whatever its own. Raises BadInput (unreadable,
     shorter than a second, longer than half an hour, silent)."""
-    audio = read_wav(path)
-    if not SHORTEST_S <= audio.duration_s <= LONGEST_S:
+    audio = read_wav(path, LONGEST_S)
+    if audio.duration_s < SHORTEST_S:
         raise BadInput(
             f"{path}: lasts {audio.duration_s:.3g} s; give {SHORTEST_S:.0f} s to {LONGEST_S / 60:.0f} min of music"
         )

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import soundfile
 
 from render.audio import Audio, write_wav
 from render.controls import CLASSES, CONTROLS, ROLL_ROWS, RenderControls, controls_of_audio
@@ -79,6 +80,10 @@ def test_unreadable_files_are_refused(tmp_path):
     path.write_bytes(b"RIFF....")
     with pytest.raises(BadInput, match="not a readable"):
         read_recording(path)
+    for rate, seconds, cause in ((500, 2, "sample rate"), (8_000, 1801, "lasts 1801 s")):
+        soundfile.write(path, np.full(rate * seconds, 0.1), rate)
+        with pytest.raises(BadInput, match=cause):
+            read_recording(path)
 
 
 def test_nothing_is_borrowed_unasked():
