@@ -152,7 +152,7 @@ def performance_of(recipe: Recipe, folder: Path) -> tuple[Performance, np.ndarra
     """What the recipe plays, on its style's instruments, and its mood (3, patches) float32."""
     style = STYLES[recipe.style]
     rng = np.random.default_rng([recipe.seed, SPLITS.index(recipe.split), recipe.number, 1])
-    played, moods = [], []
+    played, moods, begin_s = [], [], 0.0
     patch_hz = SPEC.frame_hz / PATCH_FRAMES
     for part in recipe.excerpts:
         piece = read_performance(folder / part.piece)
@@ -164,9 +164,11 @@ def performance_of(recipe: Recipe, folder: Path) -> tuple[Performance, np.ndarra
         cut = shaped(cut, part.scale, part.spread, swell, rng)
         played.append(restyle(cut, style, recipe.variant))
         mood = MoodCurve.of(piece).channels(int(piece.end_s * patch_hz) + 1, patch_hz)
-        patches = np.arange(0, (cut.end_s + GAP_S) * patch_hz)
-        source = np.minimum(part.start_s * patch_hz + patches / part.pace, mood.shape[1] - 1)
+        end_s = begin_s + cut.end_s + GAP_S
+        at_s = np.arange(np.ceil(begin_s * patch_hz), np.ceil(end_s * patch_hz)) / patch_hz - begin_s
+        source = np.minimum((part.start_s + at_s / part.pace) * patch_hz, mood.shape[1] - 1)
         moods.append(mood[:, source.astype(int)])
+        begin_s = end_s
     return joined(played, GAP_S), np.concatenate(moods, axis=1)
 
 
