@@ -7,6 +7,7 @@ import json
 import math
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -27,6 +28,7 @@ from render.train.diffusion import TINY, Crops
 
 pytest.importorskip("accelerate")
 TICK_S = 0.05  # of the pretended clock, which moves at every look
+FEW = replace(TINY, channels=8)  # noise of 128 channels does not fit through the width of 32
 
 
 @pytest.fixture
@@ -55,10 +57,10 @@ def minutes(steps: int) -> float:
 
 def example(rng: np.random.Generator, count: int = 4) -> loop.Example:
     """One latent for everyone, so that there is something to learn."""
-    latent = torch.linspace(-1, 1, TINY.channels)[None, :, None].repeat(count, 1, 8)
+    latent = torch.linspace(-1, 1, FEW.channels)[None, :, None].repeat(count, 1, 8)
     return loop.Example(
         latent,
-        torch.zeros(count, TINY.style),
+        torch.zeros(count, FEW.style),
         torch.zeros(count, 3, 8),
         None,
         torch.ones(count, dtype=torch.bool),
@@ -98,28 +100,28 @@ def test_levels_are_spread_over_the_schedule():
 def test_training_learns_and_goes_on(tmp_path, clock, monkeypatch):
     monkeypatch.setattr(loop, "WARM_UP_STEPS", 1)
     torch.manual_seed(0)
-    network = LatentTransformer(TINY)
+    network = LatentTransformer(FEW)
     tuning = [example(np.random.default_rng(1))]
     before = loop.evaluate(loop.Denoising(network), tuning, torch.device("cpu"))
     loop.describe(tmp_path, {}, loop.Plan(minutes(40), batch=4))
     progress = loop.train(network, loop.Plan(minutes(40), batch=4, rate=1e-2), tmp_path, example, tuning)
     assert progress.step == 40
-    best = LatentTransformer(TINY)
+    best = LatentTransformer(FEW)
     assert loop.load_best(best, tmp_path) == progress
     after = loop.evaluate(loop.Denoising(best), tuning, torch.device("cpu"))
     assert after == pytest.approx(progress.best)
-    assert after < 0.8 * before
-    again = LatentTransformer(TINY)
+    assert after < 0.3 * before
+    again = LatentTransformer(FEW)
     assert loop.train(again, loop.Plan(minutes(45), batch=4), tmp_path, example, tuning).step == 45
     with (tmp_path / "losses.csv").open() as file:
         assert [row[0] for row in csv.reader(file)] == ["40", "45"]
 
 
 def test_a_killed_run_starts_from_its_weights(tmp_path, clock):
-    network = LatentTransformer(TINY)
+    network = LatentTransformer(FEW)
     tuning = [example(np.random.default_rng(1))]
     loop.train(network, loop.Plan(minutes(3), batch=4), tmp_path, example, tuning)
-    other = LatentTransformer(TINY)
+    other = LatentTransformer(FEW)
     loop.train(other, loop.Plan(minutes(3), batch=4), tmp_path, example, tuning)
     for one, two in zip(network.parameters(), other.parameters(), strict=True):
         assert torch.equal(one, two)
@@ -137,7 +139,7 @@ def test_a_folder_without_a_run_is_refused(tmp_path):
     with pytest.raises(BadInput, match="check the path"):
         loop.read_run(tmp_path)
     with pytest.raises(BadInput, match=r"no best\.pt yet"):
-        loop.load_best(LatentTransformer(TINY), tmp_path)
+        loop.load_best(LatentTransformer(FEW), tmp_path)
 
 
 def test_crops_leave_out_style_and_mood_now_and_then(data):
