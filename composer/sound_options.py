@@ -90,7 +90,11 @@ def painting_options(style_option: str) -> ArgumentParser:
             f"--guidance-{name}", type=parse_guidance, metavar="G", help=f"pull towards {what}; default 2"
         )
     group.add_argument("--sampler", choices=SAMPLERS, help="DPM-Solver++ (default) or DDIM")
-    group.add_argument("--method", choices=METHODS, help="from the painted spectrogram to sound")
+    group.add_argument(
+        "--method",
+        choices=METHODS,
+        help="from the painted spectrogram to sound; default filter, with --borrow-melody phase",
+    )
     group.add_argument("--picture", type=parse_plot, metavar="FILE", help="draw controls and spectrograms")
     return parser
 

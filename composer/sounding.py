@@ -238,7 +238,7 @@ def _paint(
     from render.diffusion import Sampling
     from render.events import read_performance
     from render.layers import Strengths, nearest_style
-    from render.painted_layer import FILTER, Wishes
+    from render.painted_layer import FILTER, PHASE, Wishes
     from render.painting import load_painter
     from render.recordings import read_recording
     from render.session import paint_midi
@@ -253,13 +253,15 @@ def _paint(
         if (value := getattr(options, name)) is not None
     }
     strengths = options.strength or []
+    # A filter leaves the score's own tune where another is borrowed.
+    usual_method = FILTER if options.borrow_melody is None else PHASE
     wishes = Wishes(
         strengths=Strengths(
             next((wish.strength for wish in reversed(strengths) if wish.track is None), 1.0),
             {wish.track: wish.strength for wish in strengths if wish.track is not None},
         ),
         sampling=Sampling(method=options.sampler or "dpm", **asked),
-        method=options.method or FILTER,
+        method=options.method or usual_method,
         dynamics_from=_read(options.borrow_dynamics, read_recording),
         melody_from=_read(options.borrow_melody, read_recording),
         seed=seed,

@@ -52,7 +52,8 @@ class RenderControls:
 
     ``melody`` (frames,) int8 strongest pitch class, -1 for none; ``chroma`` (12, frames) float32 shares that sum to 1,
     or 0 in silence; ``dynamics_db`` (frames,) float32; ``onsets`` (frames,) float32 0-1; ``roll`` (88, frames) float32
-    0-1. ``present`` (5, frames) bool says where each of `CONTROLS` counts; ``measured``, that chroma comes from sound.
+    0-1. ``present`` (5, frames) bool says where each of `CONTROLS` counts; ``measured``, that chroma comes from sound
+    wherever there is no roll.
     """
 
     melody: np.ndarray
@@ -129,7 +130,7 @@ def channels(controls: RenderControls) -> np.ndarray:
         (controls.onsets * onsets)[None],
         controls.roll * roll,
         controls.present,
-        (chroma * controls.measured)[None],
+        (chroma * controls.measured * (1 - roll))[None],
     ]
     return np.concatenate(rows, axis=0, dtype=np.float32)
 

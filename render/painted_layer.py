@@ -24,7 +24,7 @@ from render.resume import Journal, journal_of
 from render.sounds import Mix, SampleWriter, Sound, in_memory
 from render.stems import shared_out
 
-FILTER = METHODS[0]
+FILTER, PHASE = METHODS[:2]
 Report = Callable[[float], None]  # takes the share done, 0-1
 
 

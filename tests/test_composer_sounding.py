@@ -125,6 +125,14 @@ def test_what_is_wrong_is_told_in_one_line(midi, font, tmp_path, capsys):
     assert "--engine diffusion" in capsys.readouterr().err
 
 
+def test_a_borrowed_melody_is_not_filtered_from_the_scores_own(midi, font, tmp_path, capsys):
+    tune, out = tmp_path / "tune.wav", tmp_path / "a.wav"
+    wave = 0.3 * np.sin(2 * np.pi * 311.0 * np.arange(96_000) / 48_000)
+    write_wav(Audio(wave[None].astype(np.float32)), tune)
+    assert paint(midi, out, "--borrow-melody", tune, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["painting"]["method"] == "phase"
+
+
 @pytest.mark.parametrize("text", ["1.5", "piano=", "=x", "nan"])
 def test_strengths_are_shares(text):
     with pytest.raises(SystemExit) as caught:

@@ -3,7 +3,7 @@ import pytest
 import soundfile
 
 from render.audio import Audio, write_wav
-from render.controls import CLASSES, CONTROLS, ROLL_ROWS, RenderControls, controls_of_audio
+from render.controls import CLASSES, CONTROLS, ROLL_ROWS, RenderControls, channels, controls_of_audio
 from render.errors import BadInput
 from render.recordings import at_mean_level, borrowed, read_recording
 
@@ -113,6 +113,7 @@ def test_a_melody_takes_the_place_of_the_score():
     np.testing.assert_array_equal(present(controls, "onsets"), np.arange(400) >= 200)
     np.testing.assert_array_equal(controls.dynamics_db, -20)
     assert controls.measured
+    np.testing.assert_array_equal(channels(controls)[-1], np.arange(400) < 200)  # measured
 
 
 def test_a_recording_can_be_stretched_repeated_and_longer_than_the_cue():
