@@ -161,7 +161,11 @@ def test_nonsense_hits_are_wrong_usage(text: str) -> None:
         ["analyze", "a.mp4", "-o", "x", "--detector", "luck"],
         ["spot", "a.mp4", "-o", "x", "--start-timecode", "1 h"],
         ["analyze", "a.mp4", "-o", "x", "--plot", "picture.gif"],
-        ["render", "a.mid", "-o", "x.wav", "--engine", "diffusion"],
+        ["render", "a.mid", "-o", "x.wav", "--engine", "barrel-organ"],
+        ["render", "a.mid", "-o", "x.wav", "--engine", "diffusion", "--steps", "0"],
+        ["score", "a.mp4", "-o", "x", "--engine", "diffusion", "--guidance-style", "nan"],
+        ["style"],
+        ["style", "learn", "a.wav"],
         ["dance"],
     ],
 )
