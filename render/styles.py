@@ -41,13 +41,14 @@ class Chair:
 @dataclass(frozen=True, slots=True)
 class Style:
     """A named ensemble. ``chairs`` from low to high; ``melody`` None: it sits with the others; ``kit`` None: no drums
-    of its own."""
+    of its own. ``guests``: programs that belong to it though nothing is seated on them, such as an orchestra's harp."""
 
     name: str
     title: str
     chairs: tuple[Chair, ...]
     melody: Chair | None = None
     kit: int | None = None
+    guests: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         tops = [chair.top for chair in self.chairs]
@@ -85,6 +86,7 @@ _ALL = (
         "Music box, celesta and harp",
         (_chair(46, top=55), _chair(8, top=79, pan=48), _chair(10)),
         melody=_chair(10, 9),
+        guests=(48,),
     ),
     Style(
         "string-quartet",
@@ -96,6 +98,7 @@ _ALL = (
         "string-orchestra",
         "String orchestra",
         (_chair(48, 49, top=50, pan=88), _chair(48, 49, top=64, pan=72), _chair(48, 49, pan=40)),
+        guests=(42, 45),
     ),
     Style(
         "brass-section",
@@ -124,12 +127,14 @@ _ALL = (
         ),
         melody=_chair(48, 49, pan=38),
         kit=48,
+        guests=(46, 47, 57, 58, 68),
     ),
     Style(
         "chamber",
         "Chamber ensemble",
         (_chair(32, top=47), _chair(42, top=57, pan=80), _chair(41, top=65, pan=70), _chair(40, pan=48)),
         melody=_chair(71, 73, pan=60),
+        guests=(46, 70),
     ),
     Style(
         "choir-and-strings",
@@ -137,6 +142,7 @@ _ALL = (
         (_chair(43, 48, top=43, pan=92), _chair(48, top=53, pan=80), _chair(52, 53, top=74), _chair(48, pan=40)),
         melody=_chair(48, pan=40),
         kit=48,
+        guests=(46, 47, 60),
     ),
     Style(
         "brass-heroic",
@@ -149,6 +155,7 @@ _ALL = (
         ),
         melody=_chair(60, 61, pan=44),
         kit=48,
+        guests=(47,),
     ),
     Style(
         "dark-ambient",
@@ -156,6 +163,7 @@ _ALL = (
         (_chair(39, top=43), _chair(95, 44, top=62), _chair(95, 92)),
         melody=_chair(92, pan=76),
         kit=48,
+        guests=(0, 42),
     ),
     Style(
         "hybrid-electronic",
@@ -163,6 +171,7 @@ _ALL = (
         (_chair(38, top=48), _chair(89, top=64), _chair(88, pan=46)),
         melody=_chair(81, 80),
         kit=24,
+        guests=(44, 48),
     ),
     Style(
         "folk",
@@ -170,6 +179,7 @@ _ALL = (
         (_chair(32, top=47), _chair(25, top=64, pan=78), _chair(21, 15, pan=50)),
         melody=_chair(110, pan=52),
         kit=0,
+        guests=(78,),
     ),
     Style(
         "jazz-combo",
@@ -177,6 +187,7 @@ _ALL = (
         (_chair(32, top=50), _chair(26, top=58, pan=44), _chair(0, pan=76)),
         melody=_chair(66, 59, pan=58),
         kit=40,
+        guests=(11,),
     ),
     Style(
         "acoustic-guitar",
@@ -184,6 +195,7 @@ _ALL = (
         (_chair(35, top=43), _chair(25, pan=78)),
         melody=_chair(24, pan=50),
         kit=0,
+        guests=(78, 89),
     ),
     Style(
         "rock-band",
@@ -198,6 +210,7 @@ _ALL = (
         (_chair(33, top=47), _chair(4, 5, top=66, pan=56), _chair(25, pan=78)),
         melody=_chair(0),
         kit=0,
+        guests=(80, 89),
     ),
 )  # fmt: skip
 
@@ -237,7 +250,8 @@ def is_in(performance: Performance, style: Style) -> bool:
         if not part.is_drums:
             program = first_program(part)
             counts[program] = counts.get(program, 0) + part.note_count
-    own = sum(count for program, count in counts.items() if any(program in chair for chair in chairs))
+    known = set(style.guests).union(*chairs)
+    own = sum(count for program, count in counts.items() if program in known)
     taken = sum(bool(chair & set(counts)) for chair in chairs)
     return own >= _OWN_NOTES * max(sum(counts.values()), 1) and taken > _OWN_CHAIRS * len(chairs)
 

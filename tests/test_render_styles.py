@@ -84,6 +84,14 @@ def test_what_is_in_the_style_already_stays_as_it_is():
     assert not is_in(piano, STYLES["jazz-combo"])  # a piano alone is no combo
 
 
+def test_guests_belong_to_the_ensemble():
+    orchestra = STYLES["full-orchestra"]
+    parts = [scale([60, 62], program=chair.programs[0]) for chair in orchestra.all_chairs]
+    with_harp = performance(*parts, scale(WIDE, program=46))
+    assert restyle(with_harp, orchestra) is with_harp
+    assert not is_in(performance(scale(WIDE, program=46)), orchestra)
+
+
 def test_program_changes_and_banks_of_the_file_are_left_behind():
     rows = part([(0.0, 1.0, 60, 90)], program=5, controls=[(0.0, 0, 8), (0.5, 11, 80)])
     seated = restyle(performance(rows), STYLES["harp"]).parts[0]
