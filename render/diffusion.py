@@ -1,8 +1,8 @@
 """Sampling a latent mel spectrogram of any length from a network that predicts velocities.
 
-Convention: a latent has shape (channels, tokens), 12.5 tokens a second; controls have shape (channels, frames) with
-four frames a token; ``level`` is a step of the training schedule (`render.models.predictor`), 0 (clean) to 999
-(noise); networks predict v = alpha noise - sigma latent.
+Convention: a latent has shape (channels, tokens), a token being `PATCH` frames; controls have shape (channels,
+frames); ``level`` is a step of the training schedule (`render.models.predictor`), 0 (clean) to 999 (noise); networks
+predict v = alpha noise - sigma latent.
 
 Guidance (Ho & Salimans 2022) acts on the style and on the controls, each by its own scale:
 
@@ -25,10 +25,11 @@ import torch
 from diffusers import DDIMScheduler, DPMSolverMultistepScheduler
 
 from render.errors import OutOfResources
+from render.mel import SPEC
+from render.models.codec import PATCH
 from render.models.predictor import SCHEDULE, Predictor
 
-TOKENS_PER_S = 12.5
-FRAMES_PER_TOKEN = 4
+TOKENS_PER_S = SPEC.frame_hz / PATCH
 WEAKEST_START = 0.5  # share of the schedule at the weakest strength; below, a synthesis keeps its timbre
 MAX_STEPS, MAX_GUIDANCE = 200, 20.0
 
@@ -77,7 +78,7 @@ class Conditions:
     """What a cue is sampled for.
 
     ``style`` (128,) or None for none; ``mood`` (3, tokens) valence, arousal, whether known; ``controls``
-    (channels, 4 tokens), the input of the control branch, or None. All float32 on one device.
+    (channels, PATCH tokens), the input of the control branch, or None. All float32 on one device.
     """
 
     style: torch.Tensor | None
@@ -93,7 +94,7 @@ class Conditions:
         """What holds for the tokens ``start`` to ``stop``."""
         controls = self.controls
         if controls is not None:
-            controls = controls[:, FRAMES_PER_TOKEN * start : FRAMES_PER_TOKEN * stop]
+            controls = controls[:, PATCH * start : PATCH * stop]
         return Conditions(self.style, self.mood[:, start:stop], controls)
 
 

@@ -17,10 +17,10 @@ import torch
 from render.audio import Audio
 from render.checkpoints import FOLDER, load_codec, load_predictor, read_card
 from render.controls import LINE_BINS, RenderControls, channels
-from render.diffusion import DEFAULT_SAMPLING, FRAMES_PER_TOKEN, Conditions, Journal, Sampling, sample
+from render.diffusion import DEFAULT_SAMPLING, Conditions, Journal, Sampling, sample
 from render.errors import NotInstalled
 from render.mel import SPEC, Mel, filterbank, hann, power_blocks
-from render.models.codec import PcaCodec
+from render.models.codec import PATCH, PcaCodec
 from render.models.predictor import Predictor
 from render.sounds import Sound
 
@@ -56,11 +56,11 @@ class Painter:
         ``start``, needed below a ``strength`` of 1, is the synthesis' mel; the rest as `render.diffusion.sample`.
         """
         frames = mood.shape[1]
-        tokens = -(-frames // FRAMES_PER_TOKEN)
+        tokens = -(-frames // PATCH)
         conditions = Conditions(
             None if style is None else style.to(self.device),
-            self._tensor(mood[:, ::FRAMES_PER_TOKEN]),
-            None if controls is None else self._tensor(channels(controls.cut(0, FRAMES_PER_TOKEN * tokens))),
+            self._tensor(mood[:, ::PATCH]),
+            None if controls is None else self._tensor(channels(controls.cut(0, PATCH * tokens))),
         )
         latent = sample(
             self.predictor,
@@ -81,7 +81,7 @@ class Painter:
         return self._decoded(self._encoded(mel), mel.frames)
 
     def _encoded(self, mel: Mel) -> torch.Tensor:
-        missing = -mel.frames % FRAMES_PER_TOKEN
+        missing = -mel.frames % PATCH
         padded = np.pad(mel.log, ((0, 0), (0, missing)), constant_values=math.log(mel.spec.floor))
         with torch.inference_mode():
             return self.codec.encode(self._tensor(padded)[None])[0]

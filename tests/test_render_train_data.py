@@ -7,6 +7,7 @@ import pytest
 from render.controls import CONTROL_CHANNELS
 from render.errors import BadInput, NotInstalled
 from render.mel import SPEC
+from render.models.codec import PATCH
 from render.soundfont import find_soundfont
 from render.styles import STYLES
 from render.train import data
@@ -94,7 +95,7 @@ def test_the_mood_keeps_in_step_over_many_excerpts(pieces):
     part = data.Excerpt("pop909-001.mid", 2.0, 2.05, 1.0, 0, 1.0, 0.0)
     recipe = data.Recipe("training", 0, 0, "harp", "A", 0, data.Room(), (part,) * 10)
     performance, mood = data.performance_of(recipe, pieces)
-    assert mood.shape[1] == pytest.approx(performance.end_s * SPEC.frame_hz / data.PATCH_FRAMES, abs=1)
+    assert mood.shape[1] == pytest.approx(performance.end_s * SPEC.frame_hz / PATCH, abs=1)
 
 
 def test_a_folder_without_takes_is_refused(tmp_path):

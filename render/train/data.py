@@ -27,6 +27,7 @@ from render.errors import BadInput
 from render.events import Performance, read_performance
 from render.files import replacing
 from render.mel import SPEC, mel_of
+from render.models.codec import PATCH
 from render.mood import MoodCurve
 from render.soundfont import sha256_of
 from render.styles import STYLES, restyle
@@ -48,7 +49,6 @@ SHORTEST_EXCERPT_S, LONGEST_EXCERPT_S, GAP_S = 12.0, 30.0, 1.0
 OWN_SHARE = 0.4  # of excerpts written for the style itself, where there are any
 CORPUS_WEIGHTS = {"pop909": 3.0, "composed": 3.0, "lieder": 2.0, "quartets": 1.0, "orchestra": 1.5}
 SAMPLE_RATE = 32_000
-PATCH_FRAMES = 4
 _NAME = re.compile(r"(?P<corpus>[a-z0-9]+)-(?P<rest>.*?)(?P<number>\d+)\.mid$")
 
 
@@ -153,7 +153,7 @@ def performance_of(recipe: Recipe, folder: Path) -> tuple[Performance, np.ndarra
     style = STYLES[recipe.style]
     rng = np.random.default_rng([recipe.seed, SPLITS.index(recipe.split), recipe.number, 1])
     played, moods, begin_s = [], [], 0.0
-    patch_hz = SPEC.frame_hz / PATCH_FRAMES
+    patch_hz = SPEC.frame_hz / PATCH
     for part in recipe.excerpts:
         piece = read_performance(folder / part.piece)
         if style.kit is None:
@@ -188,7 +188,7 @@ def make_take(recipe: Recipe, folder: Path, font: Path, out: Path) -> float:
     audio = Audio(audio.samples * np.float32(10 ** (gain_db / 20)), audio.sample_rate)
     mel = mel_of(audio)
     heard, written = controls_of_audio(audio), controls_of_performance(performance, mel.frames)
-    patches = mel.frames // PATCH_FRAMES
+    patches = mel.frames // PATCH
     mood = np.pad(mood, ((0, 0), (0, max(0, patches - mood.shape[1]))))[:, :patches]
     with replacing(out / f"{recipe.name}.npz") as partial, partial.open("wb") as file:
         np.savez(

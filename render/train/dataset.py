@@ -11,8 +11,9 @@ import torch
 
 from render.controls import CONTROLS, RenderControls, channels
 from render.errors import BadInput
+from render.models.codec import PATCH
 from render.models.style_encoder import EMBEDDING
-from render.train.data import PATCH_FRAMES, Recipe, recipe_from
+from render.train.data import Recipe, recipe_from
 
 STYLE_WINDOWS = (1, 4, 16)  # how many windows of its take a crop's style is the mean of
 EMBEDDINGS_FILE = "embeddings.npz"  # take name -> (windows, EMBEDDING), written by render.train.style
@@ -38,7 +39,7 @@ class Take:
     @property
     def frames(self) -> int:
         """Frames of whole patches."""
-        return self.mel.shape[1] // PATCH_FRAMES * PATCH_FRAMES
+        return self.mel.shape[1] // PATCH * PATCH
 
     def log_mel(self, start: int, stop: int) -> np.ndarray:
         """(128, frames) float32."""
@@ -82,8 +83,8 @@ class Take:
 
 @dataclass(frozen=True)
 class Batch:
-    """Crops. ``mel`` (n, 128, frames), ``style`` (n, 128) and ``mood`` (n, 3, frames / 4) float32; ``take`` (n,) index
-    into the takes, ``start`` (n,) first frames."""
+    """Crops. ``mel`` (n, 128, frames), ``style`` (n, 128) and ``mood`` (n, 3, frames / PATCH) float32; ``take`` (n,)
+    index into the takes, ``start`` (n,) first frames."""
 
     takes: Takes
     mel: torch.Tensor
@@ -129,12 +130,9 @@ class Takes:
         return len(self.takes)
 
     def crop(self, rng: np.random.Generator, frames: int, count: int) -> Batch:
-        """``count`` crops of ``frames`` frames (a multiple of 4) from random takes at random places."""
+        """``count`` crops of ``frames`` frames (a multiple of PATCH) from random takes at random places."""
         chosen = rng.choice(len(self.takes), count, p=self._weights)
-        starts = [
-            int(rng.integers(0, (self.takes[i].frames - frames) // PATCH_FRAMES + 1)) * PATCH_FRAMES
-            for i in chosen
-        ]
+        starts = [int(rng.integers(0, (self.takes[i].frames - frames) // PATCH + 1)) * PATCH for i in chosen]
         return self.at(chosen.tolist(), starts, frames, rng)
 
     def at(self, chosen: list[int], starts: list[int], frames: int, rng: np.random.Generator) -> Batch:
@@ -147,7 +145,7 @@ class Takes:
                 (
                     take.log_mel(start, stop),
                     style,
-                    take.mood[:, start // PATCH_FRAMES : stop // PATCH_FRAMES],
+                    take.mood[:, start // PATCH : stop // PATCH],
                 )
             )
         mels, styles, moods = (

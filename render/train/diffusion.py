@@ -38,7 +38,7 @@ class Encoder(Protocol):
     """A codec, as far as training needs it."""
 
     def encode(self, mel: Tensor) -> Tensor:
-        """Latent (batch, channels, frames / 4) of mels (batch, 128, frames)."""
+        """Latent (batch, channels, frames / PATCH) of mels (batch, 128, frames)."""
 
 
 class Crops:
