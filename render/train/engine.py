@@ -13,9 +13,8 @@ import torch
 
 from render import smf
 from render.audio import Audio
-from render.balance import LIMIT_DB, balanced
 from render.checkpoints import FOLDER, load_codec
-from render.controls import RenderControls
+from render.controls import CONTROLS, RenderControls
 from render.diffusion import DEFAULT_SAMPLING, TOKENS_PER_S, Sampling, Windows
 from render.events import Part, Performance
 from render.mel import Mel
@@ -45,7 +44,6 @@ class ShippedEngine:
     concat: Painter | None = None
     sampling: Sampling = DEFAULT_SAMPLING
     method: str = "filter"
-    balance_db: float = LIMIT_DB
     _found: dict[str, tuple[StyleSource, Painter]] = field(default_factory=dict)
 
     def source(self, style: str) -> tuple[StyleSource, Painter]:
@@ -63,7 +61,7 @@ class ShippedEngine:
     def paint(
         self, synthesis: Audio, style: str, controls: RenderControls, seed: int, *, concat: bool = False
     ) -> Audio:
-        """A rendering in ``style``, named or learned, that obeys ``controls``, its level and balance corrected as users get it."""
+        """A rendering in ``style``, named or learned, that obeys ``controls``, gain-corrected as users get it."""
         source, painter = self.source(style)
         if concat:
             if self.concat is None:
@@ -71,8 +69,9 @@ class ShippedEngine:
             painter = self.concat
         mood = np.zeros((3, controls.frames), np.float32)  # a MIDI file without mood
         mel = painter.paint(controls, source.embedding, mood, seed=seed, sampling=self.sampling)
-        audio = mel_to_audio(mel, synthesis, self.method, dynamics_db=controls.asked_dynamics_db, seed=seed)
-        return balanced(audio, controls.asked_melody, self.balance_db)
+        has_dynamics = controls.present[CONTROLS.index("dynamics")].all()
+        dynamics_db = controls.dynamics_db if has_dynamics else None
+        return mel_to_audio(mel, synthesis, self.method, dynamics_db=dynamics_db, seed=seed)
 
     def through_codec(self, mel: Mel) -> Mel:
         """What the codec leaves of a mel."""
