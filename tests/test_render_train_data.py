@@ -87,7 +87,7 @@ def test_a_take_is_made_and_read_back(pieces, tmp_path):
     assert batch.mel.shape == (3, 128, 64)
     assert batch.heard.shape == batch.mixed.shape == (3, CONTROL_CHANNELS, 64)
     assert batch.mood.shape == (3, 3, 16)
-    again, _ = data.play(take.recipe, pieces, font)
+    again, *_ = data.play(take.recipe, pieces, font)
     assert again.duration_s == length_s
 
 

@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from render.audio import Audio
-from render.controls import calibration_db, controls_of_audio, controls_of_performance
+from render.controls import controls_of_audio, controls_of_performance, energy_of, level_gap_db
 from render.errors import BadInput
 from render.events import Performance, read_performance
 from render.files import replacing
@@ -174,20 +174,21 @@ def performance_of(recipe: Recipe, folder: Path) -> tuple[Performance, np.ndarra
 
 def play(
     recipe: Recipe, folder: Path, font: Path, sample_rate: int = SAMPLE_RATE
-) -> tuple[Audio, Performance]:
-    """The recipe's sound, uncalibrated, and what was played."""
-    performance, _ = performance_of(recipe, folder)
-    return synthesize(performance, font, room=recipe.room, sample_rate=sample_rate).audio[MIX], performance
+) -> tuple[Audio, Performance, np.ndarray]:
+    """The recipe's sound, uncalibrated, and what was played with its mood, as `performance_of`."""
+    performance, mood = performance_of(recipe, folder)
+    audio = synthesize(performance, font, room=recipe.room, sample_rate=sample_rate).audio[MIX]
+    return audio, performance, mood
 
 
 def make_take(recipe: Recipe, folder: Path, font: Path, out: Path) -> float:
     """Play, measure and write one take; returns its length in seconds."""
-    performance, mood = performance_of(recipe, folder)
-    audio = synthesize(performance, font, room=recipe.room, sample_rate=SAMPLE_RATE).audio[MIX]
-    gain_db = calibration_db(audio, performance)
+    audio, performance, mood = play(recipe, folder, font)
+    energy = energy_of(audio)
+    written = controls_of_performance(performance, len(energy))
+    gain_db = level_gap_db(energy, written.dynamics_db)
     audio = Audio(audio.samples * np.float32(10 ** (gain_db / 20)), audio.sample_rate)
-    mel = mel_of(audio)
-    heard, written = controls_of_audio(audio), controls_of_performance(performance, mel.frames)
+    mel, heard = mel_of(audio), controls_of_audio(audio)
     patches = mel.frames // PATCH
     mood = np.pad(mood, ((0, 0), (0, max(0, patches - mood.shape[1]))))[:, :patches]
     with replacing(out / f"{recipe.name}.npz") as partial, partial.open("wb") as file:
