@@ -19,7 +19,7 @@ from render.controls import calibration_db
 from render.errors import BadInput
 from render.events import Performance
 from render.synth import MIX, synthesize
-from render.train.data import GAP_S, SPLITS, Recipe, performance_of, recipe_from
+from render.train.data import GAP_S, SPLITS, Recipe, performance_of, recipe_in, take_files
 from render.train.excerpts import excerpt
 
 CLIP_S = 10.0
@@ -44,11 +44,9 @@ class Clip:
 def recipes_of(data: Path, split: str) -> list[Recipe]:
     """The recipes of a split's takes. Raises BadInput where there are none."""
     recipes = []
-    for path in sorted(data.glob(f"{split}-*.npz")):
+    for path in take_files(data, split):
         with np.load(path, allow_pickle=False) as file:
-            recipes.append(recipe_from(str(file["recipe"])))
-    if not recipes:
-        raise BadInput(f"{data}: holds no {split} takes; make them with render.train.data")
+            recipes.append(recipe_in(file))
     return recipes
 
 

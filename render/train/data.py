@@ -209,9 +209,16 @@ def make_take(recipe: Recipe, folder: Path, font: Path, out: Path) -> float:
     return audio.duration_s
 
 
-def recipe_from(text: str) -> Recipe:
-    """The recipe that a take's file holds as JSON."""
-    values = json.loads(text)
+def take_files(folder: Path, split: str) -> list[Path]:
+    """The files of a split's takes, by number. Raises BadInput where there are none."""
+    if paths := sorted(folder.glob(f"{split}-*.npz")):
+        return paths
+    raise BadInput(f"{folder}: holds no {split} takes; make them with render.train.data")
+
+
+def recipe_in(take: np.lib.npyio.NpzFile) -> Recipe:
+    """The recipe that the opened file of a take holds."""
+    values = json.loads(str(take["recipe"]))
     values["room"] = Room(**values["room"])
     values["excerpts"] = tuple(Excerpt(**part) for part in values["excerpts"])
     return Recipe(**values)

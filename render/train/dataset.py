@@ -10,10 +10,9 @@ import numpy as np
 import torch
 
 from render.controls import CONTROLS, RenderControls, channels
-from render.errors import BadInput
 from render.models.codec import PATCH
 from render.models.style_encoder import EMBEDDING
-from render.train.data import Recipe, recipe_from
+from render.train.data import Recipe, recipe_in, take_files
 
 STYLE_WINDOWS = (1, 4, 16)  # how many windows of its take a crop's style is the mean of
 EMBEDDINGS_FILE = "embeddings.npz"  # take name -> (windows, EMBEDDING), written by render.train.style
@@ -115,9 +114,7 @@ class Takes:
 
     def __init__(self, folder: Path, split: str) -> None:
         """Raises BadInput where the folder holds no takes of the split."""
-        paths = sorted(folder.glob(f"{split}-*.npz"))
-        if not paths:
-            raise BadInput(f"{folder}: holds no {split} takes; make them with render.train.data")
+        paths = take_files(folder, split)
         embeddings: dict[str, np.ndarray] = {}
         if (folder / EMBEDDINGS_FILE).exists():
             with np.load(folder / EMBEDDINGS_FILE, allow_pickle=False) as file:
@@ -163,5 +160,5 @@ def _style(styles: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def _load(path: Path, embeddings: dict[str, np.ndarray]) -> Take:
     with np.load(path, allow_pickle=False) as file:
         arrays = {name: file[name] for name in file.files if name != "recipe"}
-        recipe = recipe_from(str(file["recipe"]))
+        recipe = recipe_in(file)
     return Take(recipe, **arrays, styles=embeddings.get(recipe.name))

@@ -30,6 +30,8 @@ from render.files import replacing
 from render.mel import SPEC, Mel
 from render.metrics.recognition import confusions, recognised
 from render.models.style_encoder import without_level
+from render.train.clips import recipes_of
+from render.train.data import recipe_in, take_files
 from render.train.unseen import make_unseen
 
 WIDTHS = (24, 48, 96, 160)
@@ -91,12 +93,13 @@ def _windows(mel: Mel) -> torch.Tensor:
 
 
 def crops_of(data: Path, split: str, names: Sequence[str], frames: int, a_take: int, seed: int) -> Crops:
-    """``a_take`` crops of every take of a split, spread evenly over it. Raises BadInput where there are no takes."""
+    """``a_take`` crops of every take of a split, spread evenly over it. Raises BadInput where no take is that long
+    and of a style in ``names``."""
     mels, styles = [], []
     rng = np.random.default_rng(seed)
-    for path in sorted(data.glob(f"{split}-*.npz")):
+    for path in take_files(data, split):
         with np.load(path, allow_pickle=False) as file:
-            mel, style = file["mel"], json.loads(str(file["recipe"]))["style"]
+            mel, style = file["mel"], recipe_in(file).style
         last = mel.shape[1] - frames
         if last < 0 or style not in names:
             continue
@@ -104,7 +107,7 @@ def crops_of(data: Path, split: str, names: Sequence[str], frames: int, a_take: 
         mels += [mel[:, int(start) : int(start) + frames] for start in starts]
         styles += [names.index(style)] * a_take
     if not mels:
-        raise BadInput(f"{data}: holds no {split} takes; make them with render.train.data")
+        raise BadInput(f"{data}: holds no {split} takes of {frames} frames; make them with render.train.data")
     return Crops(np.stack(mels), np.array(styles))
 
 
@@ -222,11 +225,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def styles_in(data: Path) -> set[str]:
     """Names of the styles of the training takes."""
-    found = set()
-    for path in data.glob("training-*.npz"):
-        with np.load(path, allow_pickle=False) as file:
-            found.add(json.loads(str(file["recipe"]))["style"])
-    return found
+    return {recipe.style for recipe in recipes_of(data, "training")}
 
 
 def confusion_lines(names: Sequence[str], counts: np.ndarray) -> list[str]:

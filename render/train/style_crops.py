@@ -8,10 +8,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from render.errors import BadInput
 from render.mel import SPEC
 from render.models.style_encoder import SILENT_NATS
-from render.train.data import SPLITS, recipe_from
+from render.train.data import SPLITS, recipe_in, take_files
 
 SHORTEST_FRAMES, LONGEST_FRAMES = 100, 400  # 2 to 8 s
 LEVEL_NATS = 2.0  # a crop is made louder or softer by up to this
@@ -34,12 +33,9 @@ def takes_of(folder: Path) -> list[Take]:
     """All takes that `render.train.data` wrote. Raises BadInput where there are none of a split."""
     takes = []
     for split in SPLITS:
-        paths = sorted(folder.glob(f"{split}-*.npz"))
-        if not paths:
-            raise BadInput(f"{folder}: holds no {split} takes; make them with render.train.data")
-        for path in paths:
+        for path in take_files(folder, split):
             with np.load(path, allow_pickle=False) as file:
-                recipe = recipe_from(str(file["recipe"]))
+                recipe = recipe_in(file)
                 takes.append(Take(recipe.name, recipe.split, recipe.style, recipe.line_up, file["mel"]))
     return takes
 
