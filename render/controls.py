@@ -12,9 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
+from scipy.ndimage import convolve1d
 from scipy.signal import savgol_filter
 
 from render.audio import Audio
@@ -78,6 +80,16 @@ class RenderControls:
     def frames(self) -> int:
         """How many frames."""
         return int(self.melody.shape[-1])
+
+    @property
+    def asked_melody(self) -> np.ndarray:
+        """``melody`` where it is present, else -1: (frames,) int8."""
+        return np.where(self.present[CONTROLS.index("melody")], self.melody, NO_CLASS).astype(np.int8)
+
+    @property
+    def asked_dynamics_db(self) -> np.ndarray | None:
+        """``dynamics_db`` where they are present from start to end, else None."""
+        return self.dynamics_db if self.present[CONTROLS.index("dynamics")].all() else None
 
     def only(self, *names: str) -> RenderControls:
         """The same with only the controls ``names`` present. Raises ValueError for an unknown name."""
@@ -151,7 +163,7 @@ def controls_of_performance(performance: Performance, frames: int) -> RenderCont
     pitched = power[:PITCHES]
     weights = np.where(np.arange(PITCHES) + LOWEST_PITCH < CHROMA_LOW_PITCH, LOW_PITCH_WEIGHT, 1.0)
     class_power = np.stack([(weights[c::12, None] * pitched[c::12]).sum(axis=0) for c in range(CLASSES)])
-    melody, chroma = _classes(class_power)
+    melody, chroma = _classes(_as_windowed(class_power))
     return RenderControls(
         melody,
         chroma,
@@ -191,13 +203,25 @@ def dynamics_of_energy(energy: np.ndarray) -> np.ndarray:
 
 def chroma_power(audio: Audio) -> np.ndarray:
     """Power of every pitch class between 180 and 4000 Hz, over a window of 256 ms: (12, frames) float32."""
-    bins = 2 * round(CHROMA_WINDOW_S * audio.sample_rate / 2) // 2 + 1
-    frequencies = np.arange(bins) / CHROMA_WINDOW_S
-    heard = (frequencies >= CHROMA_LOW_HZ) & (frequencies <= CHROMA_HIGH_HZ)
-    pitch = 69 + 12 * np.log2(frequencies[heard] / 440)
-    bank = (np.round(pitch) % 12 == np.arange(CLASSES)[:, None]).astype(np.float32)
+    bank = chroma_bank(2 * round(CHROMA_WINDOW_S * audio.sample_rate / 2), audio.sample_rate)
+    heard = bank.any(axis=0)
+    bank = bank[:, heard]
     blocks = [bank @ power[heard] for power in power_blocks(audio, window_s=CHROMA_WINDOW_S)]
     return np.concatenate(blocks, axis=1) if blocks else np.zeros((CLASSES, 0), np.float32)
+
+
+@cache
+def chroma_bank(window: int, sample_rate: int) -> np.ndarray:
+    """Takes power of the bins of a ``window`` in samples to power of the pitch classes: (12, bins) float32."""
+    hz = np.arange(window // 2 + 1) * (sample_rate / window)
+    heard = (hz >= CHROMA_LOW_HZ) & (hz <= CHROMA_HIGH_HZ)
+    classes = np.round(pitch_of(hz)) % 12
+    return ((classes == np.arange(CLASSES)[:, None]) & heard).astype(np.float32)
+
+
+def pitch_of(hz: np.ndarray) -> np.ndarray:
+    """MIDI pitches of frequencies; far below all pitches for 0 Hz."""
+    return 69 + 12 * np.log2(np.maximum(hz, 1e-3) / 440)
 
 
 def calibration_db(audio: Audio, performance: Performance) -> float:
@@ -234,6 +258,13 @@ def _classes(class_power: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     melody = np.where(silent, NO_CLASS, class_power.argmax(axis=0)).astype(np.int8)
     amplitude = np.where(silent, 0.0, np.sqrt(class_power))
     return melody, (amplitude / np.maximum(amplitude.sum(axis=0), 1e-9)).astype(np.float32)
+
+
+def _as_windowed(class_power: np.ndarray) -> np.ndarray:
+    """Power of the classes (12, frames) of a score as windows of `CHROMA_WINDOW_S` would show that of its sound."""
+    half = int(CHROMA_WINDOW_S * SPEC.frame_hz / 2)
+    weights = np.cos(np.pi * np.arange(-half, half + 1) / (CHROMA_WINDOW_S * SPEC.frame_hz)) ** 4
+    return convolve1d(class_power, weights / weights.sum(), axis=1, mode="constant")
 
 
 def _rows(notes: Notes, is_drums: np.ndarray) -> np.ndarray:

@@ -15,14 +15,14 @@ for their borders to make no difference, on any length. Results are not clipped:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from render.audio import SAMPLE_RATE, Audio
 from render.controls import dynamics_of_energy, energy_of
+from render.filtering import Gains, filtered, filtered_block, inner_samples, silenced_outside
 from render.mel import Mel, MelSpec, filterbank
 from render.sounds import Sound
 from render.spectral import (
@@ -49,19 +49,6 @@ _PHASE_BLOCK_FRAMES = 512
 _FINE_SHARE = 0.5  # how much of the carrier's fine structure `phase` takes over
 _FINE_RANGE = (1e-4, 1e2)  # of power over the smooth spectrum
 _TINY = np.float32(1e-12)
-
-
-@dataclass(frozen=True, eq=False)
-class Gains:
-    """A linear filter that changes over time.
-
-    ``log`` (bands, frames) float32: natural logarithm of the gain. ``out_of_reach``: share, 0-1, of the mel's cells
-    above the floor that wanted more than `MAX_GAIN_DB`.
-    """
-
-    log: np.ndarray
-    spec: MelSpec
-    out_of_reach: float = 0.0
 
 
 def mel_to_audio(
@@ -113,33 +100,8 @@ def filter_gains(
         log[:, block.start : block.stop] = gains
         beyond += outside
     audible = int(np.count_nonzero(mel.log > np.log(spec.floor)))
-    gains_of_mel = Gains(log, spec, beyond / max(1, audible))
+    gains_of_mel = Gains(log, spec, out_of_reach=beyond / max(1, audible))
     return gains_of_mel if dynamics_db is None else _corrected(gains_of_mel, carrier, dynamics_db)
-
-
-def filtered(audio: Audio, gains: Gains) -> Audio:
-    """``audio`` through the filter ``gains``; linear, so the sum of filtered stems is the filtered sum."""
-    samples = np.empty_like(audio.samples, subok=False)
-    position = 0
-    for part in filtered_blocks(audio, gains):
-        samples[:, position : position + part.shape[1]] = part
-        position += part.shape[1]
-    return Audio(samples, audio.sample_rate)
-
-
-def filtered_blocks(sound: Sound, gains: Gains) -> Iterator[np.ndarray]:
-    """The same piece by piece, (channels, samples) float32, for sound that is not to be held in memory.
-
-    Raises ValueError for gains of another number of frames than the sound.
-    """
-    spec, rate = gains.spec, sound.sample_rate
-    frames = spec.frames(sound.length_samples, rate)
-    _check_frames(gains.log.shape[1], frames, "sound")
-
-    def work(block: Block) -> np.ndarray:
-        return _inner_samples(_filtered_block(sound, gains, block), sound.length_samples, spec, rate, block)
-
-    return in_order(work, blocks(frames, reach(spec, rate)))
 
 
 def _block_gains(
@@ -154,14 +116,9 @@ def _block_gains(
         free = gains + np.maximum(wanted, np.float32(np.log(spec.floor))) - measured
         gains = np.clip(free, -limit, limit)
         if remaining:
-            sound = inverse(spectra * _bin_gains(gains, spec, rate), spec, rate)
-            heard = transform(_silenced_outside(sound, carrier.length_samples, spec, rate, block), spec, rate)
+            sound = inverse(spectra * np.exp(gains @ band_spline(spec, rate)), spec, rate)
+            heard = transform(silenced_outside(sound, carrier.length_samples, spec, rate, block), spec, rate)
     return gains, np.abs(free) > limit
-
-
-def _bin_gains(log: np.ndarray, spec: MelSpec, sample_rate: int) -> np.ndarray:
-    """Log gains of the bands (frames, bands) to gains of the bins (frames, bins)."""
-    return np.exp(log @ band_spline(spec, sample_rate))
 
 
 def _corrected(gains: Gains, carrier: Sound, dynamics_db: np.ndarray) -> Gains:
@@ -171,8 +128,8 @@ def _corrected(gains: Gains, carrier: Sound, dynamics_db: np.ndarray) -> Gains:
     _check_frames(frames, len(dynamics_db), "dynamics")
 
     def work(block: Block) -> np.ndarray:
-        sound = _silenced_outside(
-            _filtered_block(carrier, gains, block), carrier.length_samples, spec, rate, block
+        sound = silenced_outside(
+            filtered_block(carrier, gains, block), carrier.length_samples, spec, rate, block
         )
         from_first_frame = sound[:, spec.n_fft(rate) // 2 :]
         return energy_of(Audio(from_first_frame, rate))[block.inner]
@@ -180,7 +137,7 @@ def _corrected(gains: Gains, carrier: Sound, dynamics_db: np.ndarray) -> Gains:
     energy = np.concatenate(list(in_order(work, blocks(frames, 2 * reach(spec, rate)))))
     missing = np.clip(dynamics_db - dynamics_of_energy(energy), -MAX_CORRECTION_DB, MAX_CORRECTION_DB)
     correction = gaussian_filter1d(missing, CORRECTION_SIGMA_FRAMES, mode="nearest") / _NEPER_DB
-    return Gains(gains.log + correction.astype(np.float32), spec, gains.out_of_reach)
+    return replace(gains, log=gains.log + correction.astype(np.float32))
 
 
 def _with_phases(mel: Mel, carrier: Sound | None, rounds: int, seed: int | None) -> Audio:
@@ -205,10 +162,10 @@ def _with_phases(mel: Mel, carrier: Sound | None, rounds: int, seed: int | None)
             spectra = np.sqrt(_bin_power(wanted, 1.0, spec, rate))[None] * phases
         magnitudes = np.abs(spectra)
         for _ in range(rounds):
-            sound = _silenced_outside(inverse(spectra, spec, rate), length, spec, rate, block)
+            sound = silenced_outside(inverse(spectra, spec, rate), length, spec, rate, block)
             heard = transform(sound, spec, rate)
             spectra = heard * (magnitudes / np.maximum(np.abs(heard), _TINY))
-        return _inner_samples(inverse(spectra, spec, rate), length, spec, rate, block)
+        return inner_samples(inverse(spectra, spec, rate), length, spec, rate, block)
 
     parts = in_order(work, blocks(mel.frames, (rounds + 1) * reach(spec, rate), _PHASE_BLOCK_FRAMES))
     samples = np.concatenate(list(parts), axis=1)
@@ -243,33 +200,6 @@ def _random_phases(seed: int, block: Block, bins: int) -> np.ndarray:
         np.random.default_rng([seed, i]).random(bins, np.float32) for i in range(block.left, block.right)
     ]
     return np.exp(np.complex64(2j * np.pi) * np.stack(turns))
-
-
-def _filtered_block(sound: Sound, gains: Gains, block: Block) -> np.ndarray:
-    """What the frames of ``block`` see of the filtered sound, (channels, samples); right in its inner frames."""
-    spec, rate = gains.spec, sound.sample_rate
-    spectra = transform(samples_of(sound, spec, block), spec, rate)
-    spectra *= _bin_gains(gains.log[:, block.left : block.right].T, spec, rate)
-    return inverse(spectra, spec, rate)
-
-
-def _silenced_outside(
-    sound: np.ndarray, length: int, spec: MelSpec, sample_rate: int, block: Block
-) -> np.ndarray:
-    """``sound`` as the frames of ``block`` see it, set to zero before the start and after the end of the piece."""
-    first = block.left * spec.hop(sample_rate) - spec.n_fft(sample_rate) // 2
-    sound[:, : max(0, -first)] = 0
-    sound[:, max(0, length - first) :] = 0
-    return sound
-
-
-def _inner_samples(
-    sound: np.ndarray, length: int, spec: MelSpec, sample_rate: int, block: Block
-) -> np.ndarray:
-    """The samples from the block's first frame to the next block's, of ``sound`` as all its frames see it."""
-    hop = spec.hop(sample_rate)
-    first = block.left * hop - spec.n_fft(sample_rate) // 2
-    return sound[:, block.start * hop - first : min(block.stop * hop, length) - first]
 
 
 def _check_frames(expected: int, given: int, name: str) -> None:

@@ -12,12 +12,14 @@ import numpy as np
 import torch
 
 from render.audio import Audio
-from render.controls import CONTROLS, RenderControls, channels, controls_of_performance, level_gap_db
+from render.balance import LIMIT_DB, MAX_LIMIT_DB, balance_gains
+from render.controls import RenderControls, channels, controls_of_performance, level_gap_db
 from render.diffusion import Sampling
 from render.events import Performance
+from render.filtering import Gains, filtered_blocks
 from render.layers import Layer, Strengths
 from render.mel import Mel
-from render.mel_to_audio import METHODS, filter_gains, filtered_blocks, mel_to_audio
+from render.mel_to_audio import METHODS, filter_gains, mel_to_audio
 from render.painting import Painter, energy_of_sound, spectrum_of
 from render.recordings import borrowed
 from render.resume import Journal, journal_of
@@ -30,11 +32,13 @@ Report = Callable[[float], None]  # takes the share done, 0-1
 
 @dataclass(frozen=True)
 class Wishes:
-    """How to paint. ``method``: one of `render.mel_to_audio.METHODS`; recordings at 48 kHz lend dynamics or melody."""
+    """How to paint. ``method``: one of `render.mel_to_audio.METHODS`; ``balance_db``: by how much a pitch class may be
+    raised or lowered (`render.balance`), 0 for not at all; recordings at 48 kHz lend dynamics or melody."""
 
     strengths: Strengths = field(default_factory=Strengths)
     sampling: Sampling = field(default_factory=Sampling)
     method: str = FILTER
+    balance_db: float = LIMIT_DB
     dynamics_from: Audio | None = None
     melody_from: Audio | None = None
     seed: int = 0
@@ -42,6 +46,8 @@ class Wishes:
     def __post_init__(self) -> None:
         if self.method not in METHODS:
             raise ValueError(f"method {self.method!r} is not one of {', '.join(METHODS)}")
+        if not 0.0 <= self.balance_db <= MAX_LIMIT_DB:
+            raise ValueError(f"balance of {self.balance_db:g} dB is outside 0-{MAX_LIMIT_DB:g}")
 
 
 DEFAULT_WISHES = Wishes()
@@ -87,30 +93,27 @@ class PaintedLayer:
     ) -> dict[str, Sound]:
         """Paint what is not painted yet, and give the sound of each of ``carriers``, in files in the empty ``folder``.
 
-        The sum of the carriers gets the mel, and each its share of it, at the carriers' level.
+        The sum of the carriers gets the mel and the balance, and each its share of it, at the carriers' level.
         """
-        carrier = Mix(tuple((sound, 1.0) for sound in carriers.values()))
+        carrier = _sum_of(carriers)
         self.gain_db = level_gap_db(energy_of_sound(carrier), self.controls.dynamics_db)
         if self._mel is None:
             self._mel = self._painted(spectrum_of(carrier).mel(self.gain_db), painting)
         gain = 10 ** (self.gain_db / 20)
         levelled = Mix(((carrier, gain),))
-        has_dynamics = self.controls.present[CONTROLS.index("dynamics")].all()
-        dynamics_db = self.controls.dynamics_db if has_dynamics else None
-        if self._wishes.method != FILTER:
+        dynamics_db = self.controls.asked_dynamics_db
+        if self._wishes.method == FILTER:
+            gains = filter_gains(self._mel, levelled, dynamics_db=dynamics_db)
+            painted = _filtered(carriers, gains, folder, lambda share: sounding(share / 2))
+        else:
             audio = Audio(in_memory(levelled), levelled.sample_rate)
             audio = mel_to_audio(
                 self._mel, audio, self._wishes.method, dynamics_db=dynamics_db, seed=self._wishes.seed
             )
-            return dict(shared_out(Mix(((audio, 1 / gain),)), carriers))
-        gains = filter_gains(self._mel, levelled, dynamics_db=dynamics_db)
-        painted: dict[str, Sound] = {}
-        for number, (key, sound) in enumerate(carriers.items(), 1):
-            with SampleWriter(folder / f"{number}.f32", sound.channels, sound.sample_rate) as writer:
-                for block in filtered_blocks(sound, gains):
-                    writer.write(block)
-                painted[key] = writer.sound
-            sounding(number / len(carriers))
+            painted = dict(shared_out(Mix(((audio, 1 / gain),)), carriers))
+        if self._wishes.balance_db:
+            gains = balance_gains(_sum_of(painted), self.controls.asked_melody, self._wishes.balance_db)
+            painted = _filtered(painted, gains, folder, lambda share: sounding(0.5 + share / 2))
         return painted
 
     def close(self) -> None:
@@ -145,6 +148,23 @@ class PaintedLayer:
             progress=progress,
             warn=self._warn,
         )
+
+
+def _sum_of(sounds: Mapping[str, Sound]) -> Mix:
+    return Mix(tuple((sound, 1.0) for sound in sounds.values()))
+
+
+def _filtered(sounds: Mapping[str, Sound], gains: Gains, folder: Path, progress: Report) -> dict[str, Sound]:
+    """Each of ``sounds`` through ``gains``, in new files in ``folder``."""
+    found: dict[str, Sound] = {}
+    for number, (key, sound) in enumerate(sounds.items(), 1):
+        path = folder / f"{len(list(folder.iterdir()))}.f32"
+        with SampleWriter(path, sound.channels, sound.sample_rate) as writer:
+            for block in filtered_blocks(sound, gains):
+                writer.write(block)
+            found[key] = writer.sound
+        progress(number / len(sounds))
+    return found
 
 
 def _digest(values: np.ndarray) -> str:

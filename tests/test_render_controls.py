@@ -44,6 +44,25 @@ def test_melody_of_midi_and_of_sound_agree_on_a_scale():
     assert np.abs(heard.chroma.sum(axis=0) - 1).max() < 1e-5
 
 
+def test_chroma_of_midi_holds_what_a_window_of_sound_holds():
+    pitches = [60, 64] * 10
+    heard = controls_of_audio(tones(pitches, beat_s=0.06))
+    written = controls_of_performance(performance(scale(pitches, program=48, beat_s=0.06)), heard.frames)
+    for controls in (heard, written):
+        inside = controls.chroma[:, 10:-10]
+        assert inside[[0, 4]].min() > 0.2  # two notes at a time, though one sounds after the other
+
+
+def test_absent_controls_are_not_asked_for():
+    written = controls_of_performance(performance(scale(MAJOR)), 200)
+    assert np.array_equal(written.asked_melody, written.melody)
+    assert np.array_equal(written.asked_dynamics_db, written.dynamics_db)
+    partial = written.during("melody", 1.0, 2.0).during("dynamics", 1.0, 2.0)
+    assert set(partial.asked_melody[:50]) == {NO_CLASS}
+    assert np.array_equal(partial.asked_melody[50:100], written.melody[50:100])
+    assert partial.asked_dynamics_db is None
+
+
 def test_silence_has_no_melody_and_stands_on_the_floor():
     quiet = controls_of_audio(Audio(np.zeros((2, 48_000), np.float32)))
     assert set(quiet.melody) == {NO_CLASS}

@@ -8,19 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from render import filtering
 from render import mel_to_audio as methods
 from render.audio import Audio
 from render.controls import dynamics_of_audio
+from render.filtering import Gains, filtered, filtered_blocks
 from render.mel import SPEC, Mel, mel_of
-from render.mel_to_audio import (
-    MAX_GAIN_DB,
-    METHODS,
-    Gains,
-    filter_gains,
-    filtered,
-    filtered_blocks,
-    mel_to_audio,
-)
+from render.mel_to_audio import MAX_GAIN_DB, METHODS, filter_gains, mel_to_audio
 from render.metrics.spectra import mel_l1
 from render.spectral import blocks
 
@@ -63,7 +57,8 @@ def small_blocks(monkeypatch):
         made.append(len(parts := blocks(frames, around, 23)))
         return parts
 
-    monkeypatch.setattr(methods, "blocks", small)
+    for module in (methods, filtering):
+        monkeypatch.setattr(module, "blocks", small)
     return made
 
 
@@ -185,7 +180,7 @@ def test_wrong_requests_are_named(bright, target):
         mel_to_audio(Mel(target.log[:, 1:].copy()), bright)
     with pytest.raises(ValueError, match="dynamics has 3 frames"):
         mel_to_audio(target, bright, dynamics_db=np.zeros(3, np.float32))
-    with pytest.raises(ValueError, match="sound has 150 frames"):
+    with pytest.raises(ValueError, match="sound has 150 frames, the filter 3"):
         filtered(bright, Gains(np.zeros((SPEC.bands, 3), np.float32), SPEC))
 
 

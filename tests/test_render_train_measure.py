@@ -105,6 +105,9 @@ class Sines:
     ) -> Audio:
         return hissing(synthesis, 3e-3 if concat else 1e-3, seed)
 
+    def balance(self, painted: Audio, controls: RenderControls) -> Audio:
+        return painted
+
     def through_codec(self, mel: Mel) -> Mel:
         return Mel(np.round(mel.log * 4) / np.float32(4))
 

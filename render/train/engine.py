@@ -13,8 +13,9 @@ import torch
 
 from render import smf
 from render.audio import Audio
+from render.balance import balanced
 from render.checkpoints import FOLDER, load_codec
-from render.controls import CONTROLS, RenderControls
+from render.controls import RenderControls
 from render.diffusion import DEFAULT_SAMPLING, TOKENS_PER_S, Sampling, Windows
 from render.events import Part, Performance
 from render.mel import Mel
@@ -61,7 +62,7 @@ class ShippedEngine:
     def paint(
         self, synthesis: Audio, style: str, controls: RenderControls, seed: int, *, concat: bool = False
     ) -> Audio:
-        """A rendering in ``style``, named or learned, that obeys ``controls``, gain-corrected as users get it."""
+        """See `measure_clips.Engine`; ``style`` is named or learned."""
         source, painter = self.source(style)
         if concat:
             if self.concat is None:
@@ -69,9 +70,11 @@ class ShippedEngine:
             painter = self.concat
         mood = np.zeros((3, controls.frames), np.float32)  # a MIDI file without mood
         mel = painter.paint(controls, source.embedding, mood, seed=seed, sampling=self.sampling)
-        has_dynamics = controls.present[CONTROLS.index("dynamics")].all()
-        dynamics_db = controls.dynamics_db if has_dynamics else None
-        return mel_to_audio(mel, synthesis, self.method, dynamics_db=dynamics_db, seed=seed)
+        return mel_to_audio(mel, synthesis, self.method, dynamics_db=controls.asked_dynamics_db, seed=seed)
+
+    def balance(self, painted: Audio, controls: RenderControls) -> Audio:
+        """See `measure_clips.Engine`."""
+        return balanced(painted, controls.asked_melody)
 
     def through_codec(self, mel: Mel) -> Mel:
         """What the codec leaves of a mel."""

@@ -38,6 +38,7 @@ from render.train.style_classifier import StyleClassifier, confusion_lines, scor
 REFERENCE, SYNTHESIS = "true rendering", "plain synthesis"
 FROM_MIDI, FROM_AUDIO, CONCATENATED = "control from MIDI", "control from audio", "concatenated controls"
 RESYNTHESIS, CODEC = "mel to audio", "codec and mel to audio"
+UNBALANCED = ", before its balance is corrected"
 FRECHET_DRAWS = 20
 HPM = {"melody": 0.586, "micro": 0.663, "macro": 0.891}  # HPM, table 3, on other data
 
@@ -51,7 +52,11 @@ class Engine(Protocol):
     def paint(
         self, synthesis: Audio, style: str, controls: RenderControls, seed: int, *, concat: bool = False
     ) -> Audio:
-        """A rendering in ``style`` that obeys ``controls``, from the network with concatenated controls if asked."""
+        """A rendering in ``style`` that obeys ``controls``, from the network with concatenated controls if asked, its
+        level corrected and its balance not yet."""
+
+    def balance(self, painted: Audio, controls: RenderControls) -> Audio:
+        """A rendering that obeys ``controls``, its balance corrected as users get it."""
 
     def through_codec(self, mel: Mel) -> Mel:
         """The mel that is left after the codec."""
@@ -103,14 +108,17 @@ def sounds_of(
     synthesis = engine.synthesis(clip.performance, clip.style)
     mel = mel_of(reference)
     written, heard = controls_of_performance(clip.performance, mel.frames), controls_of_audio(reference)
-    ways: dict[str, Callable[[], Audio]] = {
-        FROM_MIDI: lambda: engine.paint(synthesis, clip.style, written, seed),
-        FROM_AUDIO: lambda: engine.paint(synthesis, clip.style, heard, seed),
-        CONCATENATED: lambda: engine.paint(synthesis, clip.style, written, seed, concat=True),
-        RESYNTHESIS: lambda: engine.mel_to_audio(mel, synthesis),
-        CODEC: lambda: engine.mel_to_audio(engine.through_codec(mel), synthesis),
-    }
-    sounds = {REFERENCE: reference, SYNTHESIS: synthesis, **{name: ways[name]() for name in names}}
+    sounds = {REFERENCE: reference, SYNTHESIS: synthesis}
+    for name in names:
+        if name == RESYNTHESIS:
+            sounds[name] = engine.mel_to_audio(mel, synthesis)
+        elif name == CODEC:
+            sounds[name] = engine.mel_to_audio(engine.through_codec(mel), synthesis)
+        else:
+            controls = heard if name == FROM_AUDIO else written
+            painted = engine.paint(synthesis, clip.style, controls, seed, concat=name == CONCATENATED)
+            sounds[f"{name}{UNBALANCED}"] = painted
+            sounds[name] = engine.balance(painted, controls)
     length = min(sound.length_samples for sound in sounds.values())
     return {name: Audio(sound.samples[:, :length], sound.sample_rate) for name, sound in sounds.items()}
 
@@ -144,7 +152,7 @@ def draw(path: Path, clip: Clip, sounds: Mapping[str, Audio], name: str) -> None
 def adherence_lines(measured: Sequence[Measured], name: str, rng: np.random.Generator) -> list[Line]:
     """Melody, in-chord and dynamics of the sound ``name`` against the controls it was made from."""
     from_audio = name == FROM_AUDIO
-    others = [SYNTHESIS] if from_audio else [REFERENCE, SYNTHESIS]
+    others = [f"{name}{UNBALANCED}", SYNTHESIS, *([] if from_audio else [REFERENCE])]
 
     def asked(each: Measured) -> RenderControls:
         return each.looks[REFERENCE].controls if from_audio else each.written

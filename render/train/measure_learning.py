@@ -64,7 +64,7 @@ def learning_lines(
             synthesis = engine.synthesis(clip.performance, str(styles[LEARNED]))
             asked = controls_of_performance(clip.performance, mel_of(synthesis).frames)
             painted = {
-                kind: engine.paint(synthesis, str(path), asked, learning.seed)
+                kind: engine.balance(engine.paint(synthesis, str(path), asked, learning.seed), asked)
                 for kind, path in styles.items()
             }
             for kind, sound in {
@@ -110,7 +110,7 @@ def _cost_lines(
         asked = controls_of_performance(clip.performance, mel_of(synthesis).frames)
         for kind, network in networks.items():
             learned = replace(engine, painter=replace(engine.painter, predictor=network), _found={})
-            painted = learned.paint(synthesis, str(style), asked, learning.seed)
+            painted = engine.balance(learned.paint(synthesis, str(style), asked, learning.seed), asked)
             accuracy[kind].append(melody_accuracy(asked.melody, controls_of_audio(painted).melody))
     rng = np.random.default_rng(learning.seed)
     lost = np.array(accuracy["branch"]) - np.array(accuracy["adapters"])

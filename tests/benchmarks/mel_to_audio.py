@@ -20,8 +20,9 @@ from harness import SHARED_DATA, Line
 from render.audio import Audio
 from render.controls import dynamics_of_audio
 from render.events import read_performance
+from render.filtering import filtered
 from render.mel import Mel, mel_of
-from render.mel_to_audio import METHODS, filter_gains, filtered, mel_to_audio
+from render.mel_to_audio import METHODS, filter_gains, mel_to_audio
 from render.metrics.spectra import chroma_agreement, log_spectral_distance, mel_l1
 from render.styles import STYLES, restyle
 from render.synth import MIX, Room, synthesize

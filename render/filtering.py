@@ -1,0 +1,89 @@
+"""A linear filter that changes over time: gains on the frames of a spectrum, laid on sound of any length.
+
+It is the same filter for all channels and for all sounds it is laid on: a stereo image stays, and filtered stems add up
+to the filtered mix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from render.audio import Audio
+from render.mel import MelSpec
+from render.sounds import Sound
+from render.spectral import Block, band_spline, blocks, in_order, inverse, reach, samples_of, transform
+
+
+@dataclass(frozen=True, eq=False)
+class Gains:
+    """A linear filter that changes over time.
+
+    ``log`` (rows, frames) float32: natural logarithm of the gain, on the frames of ``spec``. ``spread`` gives for a
+    specification and a sample rate the weights (rows, bins) that spread rows over bins; a mel's bands by default.
+    ``out_of_reach``: share, 0-1, of what was wanted that would have needed gains beyond their limit.
+    """
+
+    log: np.ndarray
+    spec: MelSpec
+    spread: Callable[[MelSpec, int], np.ndarray] = band_spline
+    out_of_reach: float = 0.0
+
+    def of_bins(self, start: int, stop: int, sample_rate: int) -> np.ndarray:
+        """Gains (frames, bins) of the frames ``start`` to ``stop``."""
+        return np.exp(self.log[:, start:stop].T @ self.spread(self.spec, sample_rate))
+
+
+def filtered(audio: Audio, gains: Gains) -> Audio:
+    """``audio`` through the filter ``gains``. Raises ValueError as `filtered_blocks`."""
+    samples = np.empty_like(audio.samples, subok=False)
+    position = 0
+    for part in filtered_blocks(audio, gains):
+        samples[:, position : position + part.shape[1]] = part
+        position += part.shape[1]
+    return Audio(samples, audio.sample_rate)
+
+
+def filtered_blocks(sound: Sound, gains: Gains) -> Iterator[np.ndarray]:
+    """The same piece by piece, (channels, samples) float32, for sound that is not to be held in memory.
+
+    Raises ValueError for gains of another number of frames than the sound.
+    """
+    spec, rate = gains.spec, sound.sample_rate
+    frames = spec.frames(sound.length_samples, rate)
+    if gains.log.shape[1] != frames:
+        raise ValueError(f"the sound has {frames} frames, the filter {gains.log.shape[1]}")
+
+    def work(block: Block) -> np.ndarray:
+        return inner_samples(filtered_block(sound, gains, block), sound.length_samples, spec, rate, block)
+
+    return in_order(work, blocks(frames, reach(spec, rate)))
+
+
+def filtered_block(sound: Sound, gains: Gains, block: Block) -> np.ndarray:
+    """What the frames of ``block`` see of the filtered sound, (channels, samples); right in its inner frames."""
+    spec, rate = gains.spec, sound.sample_rate
+    spectra = transform(samples_of(sound, spec, block), spec, rate)
+    spectra *= gains.of_bins(block.left, block.right, rate)
+    return inverse(spectra, spec, rate)
+
+
+def inner_samples(
+    sound: np.ndarray, length: int, spec: MelSpec, sample_rate: int, block: Block
+) -> np.ndarray:
+    """The samples from the block's first frame to the next block's, of ``sound`` as all its frames see it."""
+    hop = spec.hop(sample_rate)
+    first = block.left * hop - spec.n_fft(sample_rate) // 2
+    return sound[:, block.start * hop - first : min(block.stop * hop, length) - first]
+
+
+def silenced_outside(
+    sound: np.ndarray, length: int, spec: MelSpec, sample_rate: int, block: Block
+) -> np.ndarray:
+    """``sound`` as the frames of ``block`` see it, set to zero before the start and after the end of the piece."""
+    first = block.left * spec.hop(sample_rate) - spec.n_fft(sample_rate) // 2
+    sound[:, : max(0, -first)] = 0
+    sound[:, max(0, length - first) :] = 0
+    return sound
