@@ -28,23 +28,24 @@ CUES_NAME, MIDI_NAME, MUSICXML_NAME, WAV_NAME = "cues.yaml", "score.mid", "score
 def score(options: Namespace, console: Console) -> int:
     """Score a film. Raises the errors of `composer.errors` and `render.errors`."""
     from composer.doctor import foreign_owners
-    from render.soundfont import find_soundfont
 
     check_wishes(options)
     check_device(options)
     refuse_overwriting(options)
     refuse_losing_edits(options.output, (CUES_NAME, MIDI_NAME, MUSICXML_NAME))
     sounding.check_sound(options)
-    find_soundfont(options.soundfont)
     for owner in foreign_owners():
         console.say(f"note: {owner}")
     shares = {**commands.SHARES, **commands.WRITING_SHARES}
+    if options.engine == "diffusion":
+        shares = {"networks": sounding.SHARES["networks"], **shares}
     with staged_folder(options.output) as folder:
         with Progress(console, shares) as progress:
+            paints = sounding.load_paints(options, progress)
             features = commands.watch(options.video, options, progress, console)
             cues = commands.spot_film(options, features, progress, console)
             piece = write_music(options, cues, features, folder, progress)
-            rendering = write_sound(options, cues, features.duration_s, folder, progress)
+            rendering = write_sound(options, cues, features.duration_s, folder, progress, paints)
             film_warnings = write_film(options, folder, progress)
         for warning in (*rendering.warnings, *film_warnings):
             console.say(f"note: {warning}")
@@ -75,7 +76,12 @@ def write_music(
 
 
 def write_sound(
-    options: Namespace, cues: CueSheet, duration_s: float, folder: Path, progress: Progress
+    options: Namespace,
+    cues: CueSheet,
+    duration_s: float,
+    folder: Path,
+    progress: Progress,
+    paints: sounding.Paints | None,
 ) -> Rendering | Painting:
     """Make sound of the MIDI file as it was written, painted in the ensemble that plays longest unless the command line
     names a style; mix and stems are as long as the picture."""
@@ -88,6 +94,7 @@ def write_sound(
         folder / WAV_NAME,
         cues.seed,
         progress,
+        paints,
         stems=folder / STEMS_NAME if options.stems else None,
         length_s=duration_s,
         usual_style=max(lengths_s, key=lambda style: lengths_s[style]),

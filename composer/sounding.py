@@ -5,15 +5,15 @@ As in `composer.commands`, each takes the parsed command line and the console an
 
 from __future__ import annotations
 
+import sys
 from argparse import Namespace
-from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from composer.checks import refuse_overwriting
 from composer.commands import choose_seed, file_sha256
-from composer.errors import BadInput
+from composer.errors import BadInput, NotInstalled
 from composer.options import WrongUsage
 from composer.output import staged_file
 from composer.report import finite
@@ -21,21 +21,47 @@ from composer.sound_options import check_engine
 from composer.terminal import Console, Progress
 
 if TYPE_CHECKING:
+    from render.audio import Audio
+    from render.painting import Painter
     from render.pipeline import Rendering
     from render.session import Painting
-    from render.style_source import StyleInfo
+    from render.style_source import StyleInfo, StyleSource
 
 SYNTHESIS_SHARE = 0.7  # of making sound with FluidSynth; the rest is mastering, which reports nothing
 SHARES = {"networks": 2.0, "sound": 10.0}
+
+
+@dataclass(frozen=True, eq=False)
+class Paints:
+    """What is read from disk for a painting, all of it before any work: the networks, with the adapter of a learned
+    style; the style, None where the score's own is to be taken; the recordings that lend their dynamics and melody.
+    """
+
+    painter: Painter
+    style: StyleSource | None
+    dynamics_from: Audio | None = None
+    melody_from: Audio | None = None
 
 
 def render(options: Namespace, console: Console) -> int:
     """``framescore render``: a MIDI file to sound."""
     refuse_overwriting(options)
     check_sound(options)
-    seed = choose_seed(options, file_sha256(options.midi), console)
+    sha256 = file_sha256(options.midi)
+    usual_style = own_style(options) if options.engine == "diffusion" else None
     with Progress(console, SHARES) as progress, staged_file(options.output) as path:
-        made = make_sound(options, options.midi, path, seed, progress, stems=options.stems)
+        paints = load_paints(options, progress)
+        seed = choose_seed(options, sha256, console)
+        made = make_sound(
+            options,
+            options.midi,
+            path,
+            seed,
+            progress,
+            paints,
+            stems=options.stems,
+            usual_style=usual_style,
+        )
     for warning in made.warnings:
         console.say(f"note: {warning}")
     loud = f"{made.loudness_lufs:.1f} LUFS, {made.true_peak_dbtp:.1f} dBTP"
@@ -143,16 +169,17 @@ def style_learn(options: Namespace, console: Console) -> int:
 
 def check_sound(options: Namespace) -> None:
     """Before any work is done: WrongUsage for options that do not go together and for a style that there is not,
-    BadInput for a missing recording."""
+    BadInput for a missing recording and a SoundFont that cannot be used, NotInstalled where there is none."""
+    from render.soundfont import find_soundfont
+
     check_engine(options)
-    if options.engine != "diffusion":
-        return
     for option, wanted in (("the style", options.sound_style), ("--carrier", options.carrier)):
         if wanted is not None:
             check_style(option, wanted, named_only=option == "--carrier")
     for path in (options.borrow_dynamics, options.borrow_melody):
         if path is not None and not path.is_file():
             raise BadInput(f"{path}: no such file; check the name of the recording")
+    find_soundfont(options.soundfont)
 
 
 def check_style(option: str, wanted: str, *, named_only: bool = False) -> None:
@@ -166,23 +193,57 @@ def check_style(option: str, wanted: str, *, named_only: bool = False) -> None:
         raise WrongUsage(f"{option} {wanted}: {what}; the styles are {', '.join(known)}")
 
 
+def own_style(options: Namespace) -> str:
+    """The named style whose instruments the MIDI file of the command line plays. Raises BadInput for a file that cannot
+    be rendered and for a strength of a track that it does not have."""
+    from render.events import read_performance
+    from render.layers import nearest_style, track_named
+    from render.synth import length_samples_of
+
+    performance = read_performance(options.midi)
+    length_samples_of(performance, length_s=None, tail_s=0.0)
+    for wish in options.strength or ():
+        if wish.track is not None:
+            track_named(wish.track, performance.stem_names)
+    return nearest_style(performance)
+
+
+def load_paints(options: Namespace, progress: Progress) -> Paints | None:
+    """All that a painting needs from disk, loaded once and before other work: what is missing or damaged is told at
+    once. None for another engine. Raises NotInstalled, BadInput."""
+    if options.engine != "diffusion":
+        return None
+    progress.begin("networks")
+    try:
+        return _load_paints(options)
+    except ImportError as error:
+        package = (error.name or "").partition(".")[0]
+        if package in ("", "composer", "render"):
+            raise
+        raise NotInstalled(
+            f"--engine diffusion needs {package} ({error}); {sys.executable} -m pip install {package}, "
+            "or take --engine synth"
+        ) from error
+
+
 def make_sound(
     options: Namespace,
     midi: Path,
     out: Path,
     seed: int,
     progress: Progress,
+    paints: Paints | None,
     *,
     stems: Path | None,
     length_s: float | None = None,
     usual_style: str | None = None,
 ) -> Rendering | Painting:
-    """Write the sound of ``midi`` to ``out`` by the engine that the command line names.
+    """Write the sound of ``midi`` to ``out``, painted where there are ``paints`` (`load_paints`).
 
-    ``usual_style``: the style to paint in where none is asked for, else that of the instruments in the file.
+    ``usual_style``: the named style to paint in where none is asked for; a painting needs one of both.
     """
-    if options.engine == "diffusion":
-        return _paint(options, midi, out, seed, progress, stems, length_s, usual_style)
+    if paints is not None:
+        return _paint(options, midi, out, seed, progress, paints, stems, length_s, usual_style)
     from render.audio import write_wav
     from render.pipeline import render_midi, write_stems
 
@@ -230,23 +291,23 @@ def _paint(
     out: Path,
     seed: int,
     progress: Progress,
+    paints: Paints,
     stems: Path | None,
     length_s: float | None,
     usual_style: str | None,
 ) -> Painting:
-    progress.begin("networks")
+    from render import checkpoints
     from render.diffusion import Sampling
-    from render.events import read_performance
-    from render.layers import Strengths, nearest_style
+    from render.layers import Strengths
     from render.painted_layer import FILTER, PHASE, Wishes
-    from render.painting import load_painter
-    from render.recordings import read_recording
     from render.session import paint_midi
-    from render.style_source import load_encoder, painter_in, style_source
+    from render.style_source import load_encoder, style_source
 
-    wanted = options.sound_style or usual_style or nearest_style(read_performance(midi))
-    source = style_source(wanted, load_encoder(), options.carrier)
-    painter = painter_in(source, load_painter(device=options.device))
+    source = paints.style
+    if source is None:
+        if usual_style is None:
+            raise ValueError("a painting needs a style: one asked for, or the usual one")
+        source = style_source(usual_style, load_encoder(checkpoints.FOLDER), options.carrier)
     asked = {
         name: value
         for name in ("steps", "guidance_style", "guidance_control")
@@ -262,8 +323,8 @@ def _paint(
         ),
         sampling=Sampling(method=options.sampler or "dpm", **asked),
         method=options.method or usual_method,
-        dynamics_from=_read(options.borrow_dynamics, read_recording),
-        melody_from=_read(options.borrow_melody, read_recording),
+        dynamics_from=paints.dynamics_from,
+        melody_from=paints.melody_from,
         seed=seed,
     )
     progress.begin("sound")
@@ -271,7 +332,7 @@ def _paint(
         midi,
         out,
         source,
-        painter,
+        paints.painter,
         wishes,
         stems=stems,
         picture=options.picture,
@@ -282,8 +343,22 @@ def _paint(
     )
 
 
-def _read(path: Path | None, read: Callable[[Path], Any]) -> Any:
-    return None if path is None else read(path)
+def _load_paints(options: Namespace) -> Paints:
+    from render import checkpoints, session  # noqa: F401  the session is what paints: all it imports must be there
+    from render.painting import load_painter
+    from render.recordings import read_recording
+    from render.style_source import load_encoder, painter_in, style_source
+
+    painter, encoder = load_painter(checkpoints.FOLDER, options.device), load_encoder(checkpoints.FOLDER)
+    style = None
+    if options.sound_style is not None:
+        style = style_source(options.sound_style, encoder, options.carrier)
+        painter = painter_in(style, painter)
+    lent = (
+        None if path is None else read_recording(path)
+        for path in (options.borrow_dynamics, options.borrow_melody)
+    )
+    return Paints(painter, style, *lent)
 
 
 def _style_facts(info: StyleInfo) -> dict[str, Any]:
