@@ -123,10 +123,10 @@ def sample(
 ) -> torch.Tensor:
     """Sample a latent (channels, tokens) float32 under ``conditions``, on their device.
 
-    With ``strength`` below 1, ``start`` (channels, tokens) is noised to the level `start_level` and sampled from there;
-    at 0 it is returned as it is. Same seed, device and versions: the same bytes. ``progress`` gets the share done,
-    0-1; ``warn`` a line when memory forced shorter windows. Raises ValueError (a strength below 1 without a start),
-    OutOfResources (not even the shortest window fits).
+    With ``strength`` below 1, ``start`` (channels, tokens) is noised to the first level of `make_scheduler` and
+    sampled from there; at 0 it is returned as it is. Same seed, device and versions: the same bytes. ``progress`` gets
+    the share done, 0-1; ``warn`` a line when memory forced shorter windows. Raises ValueError (a strength below 1
+    without a start), OutOfResources (not even the shortest window fits).
     """
     if not 0.0 <= strength <= 1.0:
         raise ValueError(f"strength {strength} is outside 0-1")
@@ -170,7 +170,8 @@ def noise_of(seed: int, channels: int, tokens: int) -> torch.Tensor:
 def make_scheduler(
     sampling: Sampling, strength: float, device: torch.device | str = "cpu"
 ) -> tuple[DPMSolverMultistepScheduler | DDIMScheduler, torch.Tensor]:
-    """diffusers' scheduler for ``sampling``, and the levels to step through: (steps,) int64, falling."""
+    """diffusers' scheduler for ``sampling``, and the levels to step through: (steps,) int64, falling. The first is at half
+    of the schedule for a strength just above 0, at its end for 1."""
     scheduler: DPMSolverMultistepScheduler | DDIMScheduler
     if sampling.method == "dpm":
         scheduler = DPMSolverMultistepScheduler(**SCHEDULE, lambda_min_clipped=_LOWEST_LAMBDA)
@@ -183,11 +184,6 @@ def make_scheduler(
     if sampling.method == "dpm":
         scheduler.set_begin_index(skipped)
     return scheduler, scheduler.timesteps[skipped:]
-
-
-def start_level(sampling: Sampling, strength: float) -> int:
-    """The level to which a start is noised: from half of the schedule (strength above 0) to all of it (1)."""
-    return int(make_scheduler(sampling, strength)[1][0])
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Sequence
+
 
 class RenderError(Exception):
     """Base of the errors a user can act upon."""
@@ -25,3 +28,9 @@ class OutOfResources(RenderError):
     """A limit on time, memory or size was reached."""
 
     exit_code = 5
+
+
+def did_you_mean(wanted: str, names: Sequence[str], most: int) -> str:
+    """The question whether ``wanted`` means one of ``names``, of which it tells the ``most`` nearest; "" if none is."""
+    near = difflib.get_close_matches(wanted, names, most)
+    return f"did you mean {' or '.join(near)}?" if near else ""

@@ -6,11 +6,10 @@ form one that stays as it was written, and so do drums where the style has none.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from render.errors import BadInput
+from render.errors import BadInput, did_you_mean
 from render.events import Part, Performance
 from render.styles import STYLES, Style, first_program, restyle
 
@@ -82,6 +81,5 @@ def track_named(wanted: str, names: tuple[str, ...]) -> str:
         return found[0]
     if found:
         raise BadInput(f"--strength {wanted}: may be {' or '.join(found)}; write the whole name")
-    near = difflib.get_close_matches(wanted, names, 1)
-    hint = f"did you mean {near[0]}? " if near else ""
-    raise BadInput(f"--strength {wanted}: no such track; {hint}tracks: {', '.join(names)}")
+    hint = f"{did_you_mean(wanted, names, 1)} tracks: {', '.join(names)}".lstrip()
+    raise BadInput(f"--strength {wanted}: no such track; {hint}")

@@ -5,7 +5,6 @@ Names come first, then learned styles in the user's folder, then files; ``./harp
 
 from __future__ import annotations
 
-import difflib
 import functools
 import hashlib
 import json
@@ -18,7 +17,7 @@ import torch
 
 from render.audio import Audio
 from render.checkpoints import FOLDER, REMEDY, fill, read_tensors, save_network
-from render.errors import BadInput
+from render.errors import BadInput, did_you_mean
 from render.mel import mel_of
 from render.models.style_encoder import StyleEncoder, StyleEncoderConfig, embed_windows, mean_embedding
 from render.recordings import read_recording
@@ -186,5 +185,4 @@ def _carrier(card: StyleCard) -> str:
 
 
 def _near(name: str, names: list[str]) -> str:
-    close = difflib.get_close_matches(name, names, n=3)
-    return f"did you mean {' or '.join(close)}?" if close else f"styles: {', '.join(names)}"
+    return did_you_mean(name, names, 3) or f"styles: {', '.join(names)}"

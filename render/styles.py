@@ -8,7 +8,6 @@ A file whose instruments are the style's already is left as it is.
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import dataclass, replace
 
@@ -215,15 +214,6 @@ _ALL = (
 )  # fmt: skip
 
 STYLES: dict[str, Style] = {style.name: style for style in _ALL}
-
-
-def named_style(name: str) -> Style:
-    """The style called ``name``. Raises ValueError, which lists the names, for any other."""
-    if name in STYLES:
-        return STYLES[name]
-    near = difflib.get_close_matches(name, STYLES, n=1)
-    hint = f"did you mean {near[0]}? " if near else ""
-    raise ValueError(f"style {name!r} is not known; {hint}styles: {', '.join(STYLES)}")
 
 
 def restyle(performance: Performance, style: Style, variant: int = 0) -> Performance:

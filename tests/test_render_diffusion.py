@@ -131,7 +131,7 @@ def test_strength_runs_from_the_synthesis_to_pure_generation():
     assert sample(Known(), asked, CHANNELS, seed=1, start=synthesis, strength=0.0) is synthesis
     painted = sample(Known(), asked, CHANNELS, seed=1, start=synthesis, strength=1.0)
     assert torch.equal(painted, sample(Known(), asked, CHANNELS, seed=1))
-    levels = [diffusion.start_level(Sampling(), strength) for strength in (0.01, 0.5, 0.8, 1.0)]
+    levels = [int(diffusion.make_scheduler(Sampling(), strength)[1][0]) for strength in (0.01, 0.5, 0.8, 1.0)]
     assert levels == sorted(levels)
     assert 400 < levels[0] < 560
     assert levels[-1] > 980

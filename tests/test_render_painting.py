@@ -56,6 +56,8 @@ def test_tracks_are_painted_as_strongly_as_asked(performance):
     assert untouched[0].performance.parts == performance.parts
     with pytest.raises(BadInput, match=r"no such track.*tracks: Piano, Strings, Drums"):
         layers_of(performance, strings, Strengths(1.0, {"Flute": 0.5}))
+    with pytest.raises(BadInput, match=r"no such track; did you mean Piano\? tracks: Piano, Strings, Drums"):
+        layers_of(performance, strings, Strengths(1.0, {"Pianno": 0.5}))
 
 
 def test_a_track_is_found_by_any_part_of_its_name_that_is_its_alone():
