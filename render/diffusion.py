@@ -170,8 +170,8 @@ def noise_of(seed: int, channels: int, tokens: int) -> torch.Tensor:
 def make_scheduler(
     sampling: Sampling, strength: float, device: torch.device | str = "cpu"
 ) -> tuple[DPMSolverMultistepScheduler | DDIMScheduler, torch.Tensor]:
-    """diffusers' scheduler for ``sampling``, and the levels to step through: (steps,) int64, falling. The first is at half
-    of the schedule for a strength just above 0, at its end for 1."""
+    """diffusers' scheduler for ``sampling``, and the levels to step through: (steps,) int64, falling. The first is
+    at half of the schedule for a strength just above 0, at its end for 1."""
     scheduler: DPMSolverMultistepScheduler | DDIMScheduler
     if sampling.method == "dpm":
         scheduler = DPMSolverMultistepScheduler(**SCHEDULE, lambda_min_clipped=_LOWEST_LAMBDA)
