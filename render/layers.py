@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from render.errors import BadInput, did_you_mean
 from render.events import Part, Performance
-from render.styles import STYLES, Style, first_program, restyle
+from render.styles import STYLES, Style, restyle, shares_in
 
 
 @dataclass(frozen=True)
@@ -57,19 +57,7 @@ def layers_of(performance: Performance, style: Style, strengths: Strengths) -> t
 
 def nearest_style(performance: Performance) -> str:
     """The named style whose instruments a performance plays already, or plays most of."""
-    notes: dict[int, int] = {}
-    for part in performance.parts:
-        if not part.is_drums:
-            notes[first_program(part)] = notes.get(first_program(part), 0) + part.note_count
-    total = max(sum(notes.values()), 1)
-
-    def likeness(style: Style) -> float:
-        programs = {program for chair in style.all_chairs for program in chair.programs}
-        chairs = sum(bool(set(chair.programs) & set(notes)) for chair in style.all_chairs)
-        own = sum(count for program, count in notes.items() if program in programs)
-        return own / total + chairs / len(style.all_chairs)
-
-    return max(STYLES.values(), key=likeness).name
+    return max(STYLES.values(), key=lambda style: sum(shares_in(performance, style))).name
 
 
 def track_named(wanted: str, names: tuple[str, ...]) -> str:

@@ -9,6 +9,7 @@ A file whose instruments are the style's already is left as it is.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -234,16 +235,21 @@ def restyle(performance: Performance, style: Style, variant: int = 0) -> Perform
 
 def is_in(performance: Performance, style: Style) -> bool:
     """Whether most notes are on the style's programs already, and most of its chairs taken."""
+    notes, chairs = shares_in(performance, style)
+    return notes >= _OWN_NOTES and chairs > _OWN_CHAIRS
+
+
+def shares_in(performance: Performance, style: Style) -> tuple[float, float]:
+    """How much of ``performance`` is in the style already, 0-1: of its notes those on programs of chairs and guests,
+    and of the style's chairs those taken."""
     chairs = [set(chair.programs) for chair in style.all_chairs]
-    counts: dict[int, int] = {}
+    counts: Counter[int] = Counter()
     for part in performance.parts:
         if not part.is_drums:
-            program = first_program(part)
-            counts[program] = counts.get(program, 0) + part.note_count
-    known = set(style.guests).union(*chairs)
-    own = sum(count for program, count in counts.items() if program in known)
-    taken = sum(bool(chair & set(counts)) for chair in chairs)
-    return own >= _OWN_NOTES * max(sum(counts.values()), 1) and taken > _OWN_CHAIRS * len(chairs)
+            counts[first_program(part)] += part.note_count
+    own = sum(counts[program] for program in set(style.guests).union(*chairs))
+    taken = sum(bool(chair & counts.keys()) for chair in chairs)
+    return own / max(counts.total(), 1), taken / len(chairs)
 
 
 def melody_part(performance: Performance) -> int | None:

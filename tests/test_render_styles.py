@@ -6,6 +6,7 @@ import pytest
 from render_performances import part, performance, scale
 
 from render import smf
+from render.layers import nearest_style
 from render.styles import STYLES, Chair, Style, first_program, is_in, melody_part, restyle
 
 WIDE = list(range(24, 108, 5))
@@ -88,6 +89,7 @@ def test_guests_belong_to_the_ensemble():
     parts = [scale([60, 62], program=chair.programs[0]) for chair in orchestra.all_chairs]
     with_harp = performance(*parts, scale(WIDE, program=46))
     assert restyle(with_harp, orchestra) is with_harp
+    assert nearest_style(with_harp) == "full-orchestra"
     assert not is_in(performance(scale(WIDE, program=46)), orchestra)
 
 
