@@ -5,7 +5,9 @@ Each takes the parsed command line. What is wrong leaves as `WrongUsage` or `Bad
 
 from __future__ import annotations
 
+import errno
 import os
+import tempfile
 from argparse import Namespace
 from collections.abc import Iterable
 from dataclasses import replace
@@ -14,6 +16,7 @@ from pathlib import Path
 
 from composer.errors import BadInput, NotInstalled
 from composer.options import DEFAULT_CLIP_MODEL, DETECTORS, WrongUsage, is_cue_sheet
+from composer.output import explain
 from composer.spotting.cues import REQUIRED_WEIGHT, TIME_DIGITS, WISHED_WEIGHT, Hit
 
 FILM_WISHES = ("hit", "markers", "silence", "tempo_mode", "start_timecode")
@@ -99,6 +102,23 @@ def refuse_overwriting(options: Namespace) -> None:
             raise WrongUsage(f"{second} {other}: {first} names the same file; name another")
 
 
+def check_places(options: Namespace) -> None:
+    """Before any work is done: BadInput where the picture of a painting or the folder of stems cannot be written,
+    WrongUsage where that folder would be in the place of a file. Folders that are missing will be made."""
+    picture, stems = getattr(options, "picture", None), getattr(options, "stems", None)
+    if picture is not None:
+        if picture.is_dir():
+            raise explain(IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)), picture)
+        _try_writing(picture.absolute().parent, picture)
+    if isinstance(stems, Path):  # of `score` it is a flag: they go into its folder
+        folder = Path(os.path.realpath(stems))
+        for name, option in OUTPUTS.items():
+            path = getattr(options, name, None)
+            if path is not None and Path(os.path.realpath(path)) in (folder, *folder.parents):
+                raise WrongUsage(f"--stems {stems}: {option} names that as a file; name another folder")
+        _try_writing(stems.absolute(), stems)
+
+
 def refuse_replacing(sheet: Path) -> None:
     """Raise WrongUsage where ``sheet`` is there and holds anything but what we wrote."""
     from composer.spotting.seal import why_kept
@@ -162,6 +182,21 @@ def hits_with(known: tuple[Hit, ...], given: tuple[Hit, ...], frame_rate: float)
 
     kept = without_cuts_at(known, given, frame_rate)
     return tuple(sorted(dict.fromkeys((*kept, *given)), key=lambda hit: hit.time_s))
+
+
+def _try_writing(folder: Path, wanted: Path) -> None:
+    """Raise the error that a file in ``folder``, or the making of that folder, will raise, naming ``wanted``."""
+    try:
+        while True:
+            try:
+                os.lstat(folder)
+                break
+            except FileNotFoundError:
+                folder = folder.parent
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise explain(error, wanted) from error
 
 
 def _option(name: str) -> str:

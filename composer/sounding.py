@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from composer.checks import refuse_overwriting
+from composer.checks import check_places, refuse_overwriting
 from composer.commands import choose_seed, file_sha256
 from composer.errors import BadInput, NotInstalled
 from composer.options import WrongUsage
@@ -169,7 +169,8 @@ def style_learn(options: Namespace, console: Console) -> int:
 
 def check_sound(options: Namespace) -> None:
     """Before any work is done: WrongUsage for options that do not go together and for a style that there is not,
-    BadInput for a missing recording and a SoundFont that cannot be used, NotInstalled where there is none."""
+    BadInput for a missing recording, a SoundFont that cannot be used and a place that cannot be written, NotInstalled
+    where there is no SoundFont."""
     from render.soundfont import find_soundfont
 
     check_engine(options)
@@ -179,6 +180,7 @@ def check_sound(options: Namespace) -> None:
     for path in (options.borrow_dynamics, options.borrow_melody):
         if path is not None and not path.is_file():
             raise BadInput(f"{path}: no such file; check the name of the recording")
+    check_places(options)
     find_soundfont(options.soundfont)
 
 

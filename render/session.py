@@ -20,6 +20,7 @@ import numpy as np
 
 from render.audio import SAMPLE_RATE, Audio, write_wav
 from render.controls import controls_of_audio
+from render.errors import BadInput
 from render.events import Performance, read_performance
 from render.layers import Layer, layers_of
 from render.mastering import PRESETS, master
@@ -78,8 +79,9 @@ def paint_midi(
 ) -> Painting:
     """Write the MIDI file at ``midi``, painted in ``style``, to the WAV file ``out``: stereo, 48 kHz.
 
-    ``stems``: a folder for one WAV a track; ``picture``: a file for the spectrograms and the controls. Length,
-    loudness and errors as `render.pipeline.render_midi`. An interrupted run goes on where it was (`render.resume`).
+    ``stems``: a folder for one WAV a track; ``picture``: a file for the spectrograms and the controls; folders that are
+    missing are made. Length, loudness and errors as `render.pipeline.render_midi`. An interrupted run goes on where it
+    was (`render.resume`).
     """
     if loudness not in PRESETS:
         raise ValueError(f"loudness preset {loudness!r} is not one of {', '.join(PRESETS)}")
@@ -139,6 +141,7 @@ def paint_midi(
             gain = 10 ** (gain_db / 20)
             write_stems({name: Mix(((sound, gain),)) for name, sound in tracks.items()}, stems)
         if picture is not None and painted:
+            _make_folder(picture.parent)
             index, coat = list(painted.items())[-1]
             _draw(picture, style.name, coat, *(_mixed(each, index) for each in (sounds, files.sounds)))
     for coat in painted.values():
@@ -188,6 +191,13 @@ def _by_track(sounds: Mapping[str, Sound]) -> dict[str, Sound]:
     for key, sound in sounds.items():
         found.setdefault(key.split("/", 1)[1], []).append(sound)
     return {name: Mix(tuple((sound, 1.0) for sound in parts)) for name, parts in found.items()}
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(f"{folder}: cannot be made ({error.strerror}); choose another folder") from None
 
 
 def _draw(path: Path, title: str, layer: PaintedLayer, painted: Sound, carrier: Sound) -> None:

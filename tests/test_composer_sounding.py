@@ -65,7 +65,7 @@ def test_options_name_what_the_renderer_has():
 
 def test_painting_writes_sound_stems_a_picture_and_where_they_come_from(midi, font, tmp_path, capsys):
     before = sha256_of(midi)
-    out, stems, picture = tmp_path / "a.wav", tmp_path / "stems", tmp_path / "a.png"
+    out, stems, picture = tmp_path / "a.wav", tmp_path / "stems", tmp_path / "new" / "a.png"
     style = ("--style", "string-orchestra", "--strength", "0.9", "--strength", "piano=0", "--json")
     assert paint(midi, out, *style, "--stems", stems, "--picture", picture, "--loudness", "broadcast") == 0
     told = json.loads(capsys.readouterr().out)["painting"]

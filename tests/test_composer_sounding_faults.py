@@ -177,3 +177,34 @@ def test_a_package_that_is_missing_is_told_in_one_line(tmp_path, package):
     assert found.stderr.startswith(f"framescore: --engine diffusion needs {package}")
     assert found.stderr.count("\n") == 1
     assert not out.exists()
+
+
+def test_places_that_cannot_be_written_are_told_before_networks_are_loaded(
+    networks, refused, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("render.painting.load_painter", lambda *_, **__: pytest.fail("they were loaded"))
+    midi, file = song(tmp_path / "song.mid", 1.0), tmp_path / "file"
+    file.write_bytes(b"a file")
+    (tmp_path / "folder.png").mkdir()
+    long = tmp_path / ("n" * 300 + ".png")
+    assert "this is a folder" in refused(3, "render", midi, "--picture", tmp_path / "folder.png")
+    assert "the name is too long" in refused(3, "render", midi, "--picture", long)
+    for option, name in (("--picture", "a.png"), ("--stems", "stems"), ("--stems", "."), ("--stems", "a/b")):
+        assert "a file, not a folder" in refused(3, "render", midi, option, file / name)
+    for stems in (tmp_path / "out", tmp_path / "out" / "stems"):
+        assert "-o names that as a file" in refused(2, "render", midi, "--stems", stems)
+    assert "a file, not a folder" in refused(3, "score", midi, "--picture", file / "a.png")
+
+    def forbidden(**_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", forbidden)
+    for option, name in (("--picture", "a.png"), ("--stems", "stems")):
+        assert f"{name}: no permission" in refused(3, "render", midi, option, tmp_path / name)
+
+
+def test_a_picture_is_named_as_one(tmp_path, capsys):
+    with pytest.raises(SystemExit) as caught:
+        make_parser().parse_args(["render", "a.mid", "-o", "b.wav", "--picture", "c.jpeg"])
+    assert caught.value.code == 2
+    assert "*.png, *.svg, *.pdf" in capsys.readouterr().err
