@@ -1,15 +1,23 @@
-"""Writing files that appear only when they are complete."""
+"""Writing files that appear only when they are complete, and where FrameScore keeps its own."""
 
 from __future__ import annotations
 
 import errno
 import os
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 from render.errors import BadInput, OutOfResources
+
+_USER_FOLDERS = {  # platform: the variable that names the user's folder, if any, and where it is in their home
+    "win32": {"data": ("APPDATA", "AppData/Roaming"), "cache": ("LOCALAPPDATA", "AppData/Local")},
+    "darwin": {"data": ("", "Library/Application Support"), "cache": ("", "Library/Caches")},
+    "linux": {"data": ("XDG_DATA_HOME", ".local/share"), "cache": ("XDG_CACHE_HOME", ".cache")},
+}
 
 
 @contextmanager
@@ -37,6 +45,12 @@ def replacing(path: Path) -> Iterator[Path]:
         raise BadInput(f"{path}: cannot be written ({error.strerror}); choose another name") from None
     finally:
         partial.unlink(missing_ok=True)
+
+
+def user_folder(kind: Literal["data", "cache"], environment: Mapping[str, str]) -> Path:
+    """FrameScore's folder among the user's, as is the custom of the platform; may not exist yet."""
+    variable, place = _USER_FOLDERS.get(sys.platform, _USER_FOLDERS["linux"])[kind]
+    return Path(environment.get(variable) or Path.home() / place) / "framescore"
 
 
 def is_disk_full(error: BaseException) -> bool:

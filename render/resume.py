@@ -13,12 +13,13 @@ import hashlib
 import json
 import os
 import shutil
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
+from render.files import user_folder
 
 FORGOTTEN_S = 7 * 86_400.0  # a run not taken up for so long will not be
 _PREFIX = "painting-"
@@ -69,12 +70,4 @@ def journal_of(depends_on: dict[str, object]) -> Journal:
 def cache_folder() -> Path:
     """Where journals are; may not exist yet."""
     named = os.environ.get("FRAMESCORE_CACHE")
-    if named:
-        return Path(named)
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "framescore" / "paintings"
+    return Path(named) if named else user_folder("cache", os.environ) / "paintings"

@@ -10,14 +10,13 @@ import json
 import math
 import os
 import re
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from render.errors import BadInput
-from render.files import replacing
+from render.files import replacing, user_folder
 
 if TYPE_CHECKING:
     import torch
@@ -85,15 +84,8 @@ def check_name(name: str) -> None:
 def style_folder(environment: Mapping[str, str] | None = None) -> Path:
     """The user's folder of learned styles, $FRAMESCORE_STYLES where that is set; may not exist yet."""
     environment = os.environ if environment is None else environment
-    if environment.get(ENVIRONMENT_VARIABLE):
-        return Path(environment[ENVIRONMENT_VARIABLE])
-    if sys.platform == "win32":
-        base = Path(environment.get("APPDATA") or Path.home() / "AppData" / "Roaming")
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Application Support"
-    else:
-        base = Path(environment.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
-    return base / "framescore" / "styles"
+    named = environment.get(ENVIRONMENT_VARIABLE)
+    return Path(named) if named else user_folder("data", environment) / "styles"
 
 
 def learned_files(folder: Path | None = None) -> dict[str, Path]:
