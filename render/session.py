@@ -103,6 +103,8 @@ def paint_midi(
         warnings.append(
             "nothing was painted: every track has strength 0, or is drums, which the style has not"
         )
+    if picture is not None and not painted:
+        warnings.append(f"{picture}: no picture was written, because nothing was painted")
     with (
         tempfile.TemporaryDirectory(prefix="framescore-") as name,
         ThreadPoolExecutor(1) as pool,

@@ -86,9 +86,11 @@ def test_painting_writes_sound_stems_a_picture_and_where_they_come_from(midi, fo
     assert sha256_of(out) == sha256_of(again)
 
 
-def test_no_strength_is_the_plain_synthesis(midi, font, tmp_path):
-    painted, plain = tmp_path / "a.wav", tmp_path / "b.wav"
-    assert paint(midi, painted, "--strength", "0", "--style", "harp", "--quiet") == 0
+def test_no_strength_is_the_plain_synthesis_and_no_picture_is_drawn(midi, font, tmp_path, capsys):
+    painted, plain, picture = tmp_path / "a.wav", tmp_path / "b.wav", tmp_path / "a.png"
+    assert paint(midi, painted, "--strength", "0", "--style", "harp", "--picture", picture) == 0
+    assert f"note: {picture}: no picture was written" in capsys.readouterr().err
+    assert not picture.exists()
     assert call("render", midi, "-o", plain, "--quiet") == 0
     assert sha256_of(painted) == sha256_of(plain)
 
