@@ -50,7 +50,10 @@ def score(options: Namespace, console: Console) -> int:
         for warning in (*rendering.warnings, *film_warnings):
             console.say(f"note: {warning}")
         warnings = (*features.warnings, *rendering.warnings, *film_warnings)
-        report = make_report(options, features, cues, piece, rendering, warnings, progress.timings_s, folder)
+        painting = sounding.told_of(rendering, paints)
+        report = make_report(
+            options, features, cues, piece, rendering, painting, warnings, progress.timings_s, folder
+        )
     tell(options.output, report, console)
     console.result(report)
     return 0
@@ -121,6 +124,7 @@ def make_report(
     cues: CueSheet,
     piece: Score,
     rendering: Rendering | Painting,
+    painting: dict[str, Any] | None,
     warnings: tuple[str, ...],
     timings_s: dict[str, float],
     folder: Path,
@@ -137,7 +141,7 @@ def make_report(
         loudness_preset=options.loudness,
         loudness_lufs=report.finite(rendering.loudness_lufs),
         true_peak_dbtp=report.finite(rendering.true_peak_dbtp),
-        painting=sounding.told_of(rendering),
+        painting=painting,
     )
     run = report.Run(
         features=features,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,12 +35,16 @@ SHARES = {"networks": 2.0, "sound": 10.0}
 class Paints:
     """What is read from disk for a painting, all of it before any work: the networks, with the adapter of a learned
     style; the style, None where the score's own is to be taken; the recordings that lend their dynamics and melody.
+    ``borrowed``: what is lent -> file name and sha256 of its recording; ``encoder``: file name -> sha256 of the style
+    encoder's checkpoint.
     """
 
     painter: Painter
     style: StyleSource | None
     dynamics_from: Audio | None = None
     melody_from: Audio | None = None
+    borrowed: dict[str, dict[str, str]] = field(default_factory=dict)
+    encoder: dict[str, str] = field(default_factory=dict)
 
 
 def render(options: Namespace, console: Console) -> int:
@@ -75,7 +79,7 @@ def render(options: Namespace, console: Console) -> int:
             "loudness_lufs": finite(made.loudness_lufs),
             "true_peak_dbtp": finite(made.true_peak_dbtp),
             "stems": sorted(made.stems),
-            "painting": told_of(made),
+            "painting": told_of(made, paints),
             "warnings": list(made.warnings),
         }
     )
@@ -264,24 +268,26 @@ def make_sound(
     return rendering
 
 
-def told_of(made: Rendering | Painting) -> dict[str, Any] | None:
-    """How a painting was made, JSON-ready; None for a plain rendering."""
+def told_of(made: Rendering | Painting, paints: Paints | None) -> dict[str, Any] | None:
+    """How a painting was made of its ``paints``, JSON-ready; None for a plain rendering."""
     from composer.versions import package_versions
     from render.pipeline import Rendering
 
-    if isinstance(made, Rendering):
+    if paints is None or isinstance(made, Rendering):
         return None
     return {
         "style": made.style.name,
         "style_kind": made.style.kind,
+        "style_sha256": made.style.sha256 or None,
         "carrier": made.style.carrier,
         "resembles": [name for name, _ in made.style.resembles],
+        "borrowed": paints.borrowed,
         "strengths": made.strengths,
         "sampling": asdict(made.wishes.sampling),
         "method": made.wishes.method,
         "seed": made.wishes.seed,
         "device": made.device,
-        "checkpoints": made.checkpoints,
+        "checkpoints": {**made.checkpoints, **paints.encoder},
         "soundfont_sha256": made.soundfont_sha256,
         "packages": package_versions(("diffusers", "numpy", "peft", "pyfluidsynth", "scipy", "torch")),
     }
@@ -356,11 +362,17 @@ def _load_paints(options: Namespace) -> Paints:
     if options.sound_style is not None:
         style = style_source(options.sound_style, encoder, options.carrier)
         painter = painter_in(style, painter)
-    lent = (
-        None if path is None else read_recording(path)
-        for path in (options.borrow_dynamics, options.borrow_melody)
+    paths = {"dynamics": options.borrow_dynamics, "melody": options.borrow_melody}
+    lent = {what: path for what, path in paths.items() if path is not None}
+    recordings = {what: read_recording(path) for what, path in lent.items()}
+    return Paints(
+        painter,
+        style,
+        recordings.get("dynamics"),
+        recordings.get("melody"),
+        {what: {"file": path.name, "sha256": file_sha256(path)} for what, path in lent.items()},
+        checkpoints.read_card(checkpoints.FOLDER, "style_encoder")["files"],
     )
-    return Paints(painter, style, *lent)
 
 
 def _style_facts(info: StyleInfo) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from render.errors import BadInput, did_you_mean
 from render.mel import mel_of
 from render.models.style_encoder import StyleEncoder, StyleEncoderConfig, embed_windows, mean_embedding
 from render.recordings import read_recording
+from render.soundfont import sha256_of
 from render.style_files import SUFFIX, LearnedStyle, StyleCard, learned_files, read_card, read_style
 from render.styles import STYLES
 
@@ -38,7 +39,7 @@ class StyleSource:
 
     ``embedding`` (128,) float32 of length 1; ``carrier``: the named style whose instruments the synthesis plays;
     ``learned``: the learned style, with its adapter; ``recording``: the sound at 48 kHz, for `render.recordings`;
-    ``resembles``: the nearest named styles and their cosines.
+    ``resembles``: the nearest named styles and their cosines; ``sha256`` of the file of a learned style or a recording.
     """
 
     name: str
@@ -48,6 +49,7 @@ class StyleSource:
     learned: LearnedStyle | None = None
     recording: Audio | None = None
     resembles: tuple[tuple[str, float], ...] = ()
+    sha256: str = ""
 
 
 @dataclass(frozen=True)
@@ -103,13 +105,25 @@ def style_source(
         style = read_style(path)
         nearest = tuple(encoder.nearest(style.embedding)[:RESEMBLED])
         return StyleSource(
-            path.stem, "learned", style.embedding, carrier or _carrier(style.card), style, resembles=nearest
+            path.stem,
+            "learned",
+            style.embedding,
+            carrier or _carrier(style.card),
+            style,
+            resembles=nearest,
+            sha256=sha256_of(path),
         )
     recording = read_recording(path)
     embedding = style_of_recording(recording, encoder)
     nearest = tuple(encoder.nearest(embedding)[:RESEMBLED])
     return StyleSource(
-        path.stem, "recording", embedding, carrier or nearest[0][0], recording=recording, resembles=nearest
+        path.stem,
+        "recording",
+        embedding,
+        carrier or nearest[0][0],
+        recording=recording,
+        resembles=nearest,
+        sha256=sha256_of(path),
     )
 
 

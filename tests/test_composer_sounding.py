@@ -15,6 +15,7 @@ from composer.cli import make_parser, run
 from composer.output import sha256_of
 from render import diffusion, mel_to_audio
 from render.audio import Audio, read_wav, write_wav
+from render.checkpoints import FOLDER, read_card
 from render.errors import NotInstalled
 from render.mastering import PRESETS
 from render.models.style_encoder import StyleEncoder, StyleEncoderConfig
@@ -71,7 +72,9 @@ def test_painting_writes_sound_stems_a_picture_and_where_they_come_from(midi, fo
     told = json.loads(capsys.readouterr().out)["painting"]
     assert told["strengths"] == {"Piano": 0.0, "Drums": 0.0, "Strings": 0.9}
     assert (told["style"], told["seed"], told["device"]) == ("string-orchestra", 7, "cpu")
-    assert told["checkpoints"] == random_painter().digests
+    encoder = read_card(FOLDER, "style_encoder")["files"]
+    assert told["checkpoints"] == {**random_painter().digests, **encoder}
+    assert (told["style_sha256"], told["borrowed"]) == (None, {})
     assert picture.read_bytes().startswith(b"\x89PNG")
     mix = read_wav(out)
     parts = [read_wav(path).samples for path in sorted(stems.iterdir())]
@@ -127,12 +130,15 @@ def test_what_is_wrong_is_told_in_one_line(midi, font, tmp_path, capsys):
     assert "--engine diffusion" in capsys.readouterr().err
 
 
-def test_a_borrowed_melody_is_not_filtered_from_the_scores_own(midi, font, tmp_path, capsys):
+def test_a_borrowed_melody_is_told_and_not_filtered_from_the_scores_own(midi, font, tmp_path, capsys):
     tune, out = tmp_path / "tune.wav", tmp_path / "a.wav"
     wave = 0.3 * np.sin(2 * np.pi * 311.0 * np.arange(96_000) / 48_000)
     write_wav(Audio(wave[None].astype(np.float32)), tune)
-    assert paint(midi, out, "--borrow-melody", tune, "--json") == 0
-    assert json.loads(capsys.readouterr().out)["painting"]["method"] == "phase"
+    assert paint(midi, out, "--borrow-melody", tune, "--style", tune, "--json") == 0
+    told = json.loads(capsys.readouterr().out)["painting"]
+    assert told["method"] == "phase"
+    assert told["borrowed"] == {"melody": {"file": "tune.wav", "sha256": sha256_of(tune)}}
+    assert (told["style_kind"], told["style_sha256"]) == ("recording", sha256_of(tune))
 
 
 @pytest.mark.parametrize("text", ["1.5", "piano=", "=x", "nan"])

@@ -6,6 +6,7 @@ from torch.nn.functional import normalize
 from render.audio import Audio, write_wav
 from render.errors import BadInput, NotInstalled
 from render.models.style_encoder import EMBEDDING, StyleEncoder, StyleEncoderConfig
+from render.soundfont import sha256_of
 from render.style_files import LearnedStyle, StyleCard, write_style
 from render.style_source import list_styles, load_encoder, save_encoder, show_style, style_source
 from render.styles import STYLES
@@ -49,6 +50,7 @@ def test_a_learned_style_by_name_and_by_path(encoder, folder):
         source = style_source(wanted, encoder, folder=folder)
         assert (source.name, source.kind, source.carrier) == ("viola", "learned", "string-quartet")
         assert source.resembles[0][0] == "harp"
+        assert source.sha256 == sha256_of(folder / "viola.safetensors")
     assert style_source("viola", encoder, carrier="pop", folder=folder).carrier == "pop"
 
 
@@ -59,6 +61,7 @@ def test_a_recording_takes_the_nearest_style_as_its_carrier(encoder, folder, tmp
     assert source.carrier == source.resembles[0][0] in NAMES
     assert source.recording is not None
     assert source.recording.sample_rate == 48_000
+    assert source.sha256 == sha256_of(path)
     torch.testing.assert_close(source.embedding.norm(), torch.tensor(1.0))
     assert style_source(str(path), encoder, carrier="choir", folder=folder).carrier == "choir"
 
