@@ -28,12 +28,14 @@ CUES_NAME, MIDI_NAME, MUSICXML_NAME, WAV_NAME = "cues.yaml", "score.mid", "score
 def score(options: Namespace, console: Console) -> int:
     """Score a film. Raises the errors of `composer.errors` and `render.errors`."""
     from composer.doctor import foreign_owners
+    from composer.video.reader import check_regular_file
 
     check_wishes(options)
     check_device(options)
     refuse_overwriting(options)
     refuse_losing_edits(options.output, (CUES_NAME, MIDI_NAME, MUSICXML_NAME))
     sounding.check_sound(options)
+    check_regular_file(options.video)
     for owner in foreign_owners():
         console.say(f"note: {owner}")
     shares = {**commands.SHARES, **commands.WRITING_SHARES}

@@ -203,6 +203,13 @@ def test_places_that_cannot_be_written_are_told_before_networks_are_loaded(
         assert f"{name}: no permission" in refused(3, "render", midi, option, tmp_path / name)
 
 
+def test_a_film_that_is_missing_is_told_before_networks_are_loaded(networks, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("render.painting.load_painter", lambda *_, **__: pytest.fail("they were loaded"))
+    line = ("score", tmp_path / "none.mp4", "-o", tmp_path / "out", "--engine", "diffusion")
+    assert run(make_parser().parse_args([str(argument) for argument in line])) == 3
+    assert capsys.readouterr().err == f"framescore: {tmp_path / 'none.mp4'}: no such file; check the path\n"
+
+
 def test_a_picture_is_named_as_one(tmp_path, capsys):
     with pytest.raises(SystemExit) as caught:
         make_parser().parse_args(["render", "a.mid", "-o", "b.wav", "--picture", "c.jpeg"])
