@@ -100,7 +100,7 @@ def dispatch(options: argparse.Namespace, console: Console) -> int:
             from composer.evaluation.command import evaluate
 
             return evaluate(options, console)
-        from composer import commands, sounding
+        from composer import commands, sounding, style_commands
 
         works = {
             "analyze": commands.analyze,
@@ -108,7 +108,7 @@ def dispatch(options: argparse.Namespace, console: Console) -> int:
             "compose": commands.compose,
             "render": sounding.render,
             "mux": sounding.mux,
-            "style": sounding.style,
+            "style": style_commands.style,
         }
         return works[options.command](options, console)
     except RenderError as error:

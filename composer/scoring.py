@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from composer import commands, sounding
 from composer.checks import check_device, check_wishes, refuse_losing_edits, refuse_overwriting
 from composer.output import REPORT_NAME, STEMS_NAME, fitting_name, staged_folder
+from composer.painting import Paints, load_paints, told_of
 from composer.terminal import Console, Progress
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def score(options: Namespace, console: Console) -> int:
         shares = {"networks": sounding.SHARES["networks"], **shares}
     with staged_folder(options.output) as folder:
         with Progress(console, shares) as progress:
-            paints = sounding.load_paints(options, progress)
+            paints = load_paints(options, progress)
             features = commands.watch(options.video, options, progress, console)
             cues = commands.spot_film(options, features, progress, console)
             piece = write_music(options, cues, features, folder, progress)
@@ -52,7 +53,7 @@ def score(options: Namespace, console: Console) -> int:
         for warning in (*rendering.warnings, *film_warnings):
             console.say(f"note: {warning}")
         warnings = (*features.warnings, *rendering.warnings, *film_warnings)
-        painting = sounding.told_of(rendering, paints)
+        painting = told_of(rendering, paints)
         report = make_report(
             options, features, cues, piece, rendering, painting, warnings, progress.timings_s, folder
         )
@@ -86,7 +87,7 @@ def write_sound(
     duration_s: float,
     folder: Path,
     progress: Progress,
-    paints: sounding.Paints | None,
+    paints: Paints | None,
 ) -> Rendering | Painting:
     """Make sound of the MIDI file as it was written, painted in the ensemble that plays longest unless the command line
     names a style; mix and stems are as long as the picture."""

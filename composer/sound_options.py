@@ -1,6 +1,6 @@
 """How sound is made: the options of ``render``, ``score`` and ``style``. Light: nothing of `render` is imported.
 
-The names of methods and the ranges are those of `render.diffusion` and `render.mel_to_audio`.
+The names of methods and the ranges are those of `render.diffusion`, `render.mel_to_audio` and `render.balance`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ ENGINES = ("synth", "diffusion")  # the default first
 METHODS = ("filter", "phase", "griffin-lim")
 SAMPLERS = ("dpm", "ddim")
 LOUDNESS_PRESETS = ("broadcast", "us-tv", "web", "none")
-MAX_STEPS, MAX_GUIDANCE, MAX_MINUTES = 200, 20.0, 1000.0
+MAX_STEPS, MAX_GUIDANCE, MAX_MINUTES, MAX_BALANCE_DB = 200, 20.0, 1000.0, 24.0
 # What only the engine ``diffusion`` reads, as argparse names it; all are None where not given.
 OF_DIFFUSION = (
     "sound_style",
@@ -30,6 +30,7 @@ OF_DIFFUSION = (
     "guidance_control",
     "sampler",
     "method",
+    "balance",
     "picture",
 )
 
@@ -95,6 +96,12 @@ def painting_options(style_option: str) -> ArgumentParser:
         choices=METHODS,
         help="from the painted spectrogram to sound; default filter, with --borrow-melody phase",
     )
+    group.add_argument(
+        "--balance",
+        type=parse_balance,
+        metavar="DB",
+        help="raise what the score has strongest by at most so much, lower what covers it; 0: leave; default 6",
+    )
     group.add_argument("--picture", type=parse_plot, metavar="FILE", help="draw controls and spectrograms")
     return parser
 
@@ -151,6 +158,11 @@ def parse_steps(text: str) -> int:
 def parse_guidance(text: str) -> float:
     """A guidance scale. Raises ArgumentTypeError."""
     return _between(text, 0.0, MAX_GUIDANCE, f"guidance is 0 to {MAX_GUIDANCE:g}, 1 for none")
+
+
+def parse_balance(text: str) -> float:
+    """By how much a pitch class may change. Raises ArgumentTypeError."""
+    return _between(text, 0.0, MAX_BALANCE_DB, f"the balance changes by 0 to {MAX_BALANCE_DB:g} dB")
 
 
 def parse_minutes(text: str) -> float:

@@ -13,7 +13,7 @@ from random_painter import random_painter, song
 from composer import sound_options
 from composer.cli import make_parser, run
 from composer.output import sha256_of
-from render import diffusion, mel_to_audio
+from render import balance, diffusion, mel_to_audio
 from render.audio import Audio, read_wav, write_wav
 from render.checkpoints import FOLDER, read_card
 from render.errors import NotInstalled
@@ -62,6 +62,7 @@ def test_options_name_what_the_renderer_has():
     assert set(sound_options.LOUDNESS_PRESETS) == set(PRESETS)
     assert sound_options.MAX_STEPS == diffusion.MAX_STEPS
     assert sound_options.MAX_GUIDANCE == diffusion.MAX_GUIDANCE
+    assert sound_options.MAX_BALANCE_DB == balance.MAX_LIMIT_DB
 
 
 def test_painting_writes_sound_stems_a_picture_and_where_they_come_from(midi, font, tmp_path, capsys):
