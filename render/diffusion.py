@@ -50,10 +50,10 @@ class Sampling:
     """
 
     method: Method = "dpm"
-    steps: int = 10
-    guidance_style: float = 2.0
+    steps: int = 8
+    guidance_style: float = 3.0
     guidance_control: float = 2.0
-    guidance_every: int = 1
+    guidance_every: int = 2
     window_s: float = 60.0
     overlap_s: float = 6.0
 

@@ -13,6 +13,8 @@ from render.errors import BadInput, did_you_mean
 from render.events import Part, Performance
 from render.styles import STYLES, Style, restyle, shares_in
 
+USUAL_STRENGTH = 0.85  # the synthesis keeps the outline of its sound; all but the softest details are painted
+
 
 @dataclass(frozen=True)
 class Layer:
@@ -26,7 +28,7 @@ class Layer:
 class Strengths:
     """How strongly to paint, 0-1: ``default``, and ``tracks`` where a track (by its name) is to differ."""
 
-    default: float = 1.0
+    default: float = USUAL_STRENGTH
     tracks: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

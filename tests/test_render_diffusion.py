@@ -49,7 +49,7 @@ def conditions(tokens: int, seed: int = 0) -> Conditions:
 @pytest.mark.parametrize("steps", [1, 3, 10])
 def test_sampling_and_guidance_are_exact_on_a_known_velocity(method, steps):
     asked = conditions(20)
-    sampling = Sampling(method, steps, guidance_style=3.0, guidance_control=1.5)
+    sampling = Sampling(method, steps, guidance_style=3.0, guidance_control=1.5, guidance_every=1)
     found = sample(Known(), asked, CHANNELS, seed=1, sampling=sampling)
     expected = asked.mood[0] + 1.5 * asked.controls[0, ::4] + 3.0 * 0.5
     assert torch.allclose(found, expected.expand(CHANNELS, -1), atol=2e-3)
@@ -72,7 +72,8 @@ def test_guidance_may_be_kept_for_some_steps():
     sampling = Sampling(steps=4, guidance_style=3.0, guidance_every=2)
     found = sample(network, asked, CHANNELS, seed=1, sampling=sampling)
     assert [batch for batch, _, _ in network.calls] == [2, 1, 1, 2, 1, 1]
-    every = sample(Known(), asked, CHANNELS, seed=1, sampling=Sampling(steps=4, guidance_style=3.0))
+    always = Sampling(steps=4, guidance_style=3.0, guidance_every=1)
+    every = sample(Known(), asked, CHANNELS, seed=1, sampling=always)
     assert torch.nn.functional.cosine_similarity(found.flatten(), every.flatten(), dim=0) > 0.95
 
 
@@ -136,8 +137,9 @@ def test_strength_runs_from_the_synthesis_to_pure_generation():
     assert 400 < levels[0] < 560
     assert levels[-1] > 980
     network = Known()
-    sample(network, asked, CHANNELS, seed=1, start=synthesis, strength=0.3)
-    assert len(network.calls) == 2 * Sampling().steps
+    always = Sampling(guidance_every=1)
+    sample(network, asked, CHANNELS, seed=1, sampling=always, start=synthesis, strength=0.3)
+    assert len(network.calls) == 2 * always.steps
     with pytest.raises(ValueError, match="start"):
         sample(Known(), asked, CHANNELS, seed=1, strength=0.5)
 
@@ -151,7 +153,7 @@ class Memory(dict):
 
 def test_an_interrupted_run_goes_on_to_the_same_bytes():
     asked = conditions(150)
-    sampling = Sampling(window_s=6.0, overlap_s=1.0)
+    sampling = Sampling(steps=10, guidance_every=1, window_s=6.0, overlap_s=1.0)
     journal = Memory()
     whole = sample(Known(), asked, CHANNELS, seed=3, sampling=sampling, journal=journal)
     for step in range(4, 10):

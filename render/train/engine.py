@@ -18,7 +18,8 @@ from render.checkpoints import FOLDER, load_codec
 from render.controls import RenderControls
 from render.diffusion import DEFAULT_SAMPLING, TOKENS_PER_S, Sampling, Windows
 from render.events import Part, Performance
-from render.mel import Mel
+from render.layers import USUAL_STRENGTH
+from render.mel import Mel, mel_of
 from render.mel_to_audio import mel_to_audio
 from render.models.codec import PATCH
 from render.models.style_encoder import StyleEncoder
@@ -69,7 +70,15 @@ class ShippedEngine:
                 raise ValueError("no network with concatenated controls; name its run with --concat")
             painter = self.concat
         mood = np.zeros((3, controls.frames), np.float32)  # a MIDI file without mood
-        mel = painter.paint(controls, source.embedding, mood, seed=seed, sampling=self.sampling)
+        mel = painter.paint(
+            controls,
+            source.embedding,
+            mood,
+            seed=seed,
+            sampling=self.sampling,
+            start=mel_of(synthesis),
+            strength=USUAL_STRENGTH,
+        )
         return mel_to_audio(mel, synthesis, self.method, dynamics_db=controls.asked_dynamics_db, seed=seed)
 
     def balance(self, painted: Audio, controls: RenderControls) -> Audio:
