@@ -68,7 +68,7 @@ def paint(
     """Write ``midi``, painted, to ``out``; the rest as `composer.sounding.make_sound`."""
     from render import checkpoints
     from render.diffusion import Sampling
-    from render.layers import USUAL_STRENGTH, Strengths
+    from render.layers import Strengths
     from render.painted_layer import FILTER, PHASE, Wishes
     from render.session import paint_midi
     from render.style_source import load_encoder, style_source
@@ -88,7 +88,7 @@ def paint(
     usual_method = FILTER if options.borrow_melody is None else PHASE
     wishes = Wishes(
         strengths=Strengths(
-            next((wish.strength for wish in reversed(strengths) if wish.track is None), USUAL_STRENGTH),
+            next((wish.strength for wish in reversed(strengths) if wish.track is None), None),
             {wish.track: wish.strength for wish in strengths if wish.track is not None},
         ),
         sampling=Sampling(method=options.sampler or "dpm", **asked),

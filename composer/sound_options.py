@@ -79,13 +79,13 @@ def painting_options(style_option: str) -> ArgumentParser:
         type=parse_strength,
         action="append",
         metavar="[TRACK=]0-1",
-        help="0: as synthesised, 1: painted freely; default 0.85; TRACK=0 keeps one track as it is",
+        help="0: as synthesised, 1: painted freely; default 0.85, with recordings 1; TRACK=0 leaves one as it is",
     )
     group.add_argument(
         "--borrow-dynamics", type=Path, metavar="REC.wav", help="swell and fade as this recording does"
     )
     group.add_argument("--borrow-melody", type=Path, metavar="REC.wav", help="melody and harmony of this one")
-    group.add_argument("--steps", type=parse_steps, metavar="N", help="of the diffusion; default 8")
+    group.add_argument("--steps", type=parse_steps, metavar="N", help="of the diffusion; default 7")
     for name, what, usual in (("style", "the style", 3), ("control", "the score", 2)):
         group.add_argument(
             f"--guidance-{name}",

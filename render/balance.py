@@ -26,7 +26,7 @@ from render.controls import (
 from render.filtering import Gains, filtered
 from render.mel import SPEC, MelSpec
 from render.sounds import Sound
-from render.spectral import Block, blocks, in_order, samples_of, transform
+from render.spectral import Block, blocks, in_order, power_of, samples_of, transform
 
 LIMIT_DB, MAX_LIMIT_DB = 6.0, 24.0
 WINDOWS = MelSpec(bin_hz=1 / CHROMA_WINDOW_S, frame_hz=25)
@@ -60,8 +60,7 @@ def balance_gains(sound: Sound, melody: np.ndarray, limit_db: float = LIMIT_DB) 
 
     def work(block: Block) -> np.ndarray:
         spectra = transform(samples_of(sound, WINDOWS, block), WINDOWS, rate)
-        power = np.mean(np.square(spectra.real) + np.square(spectra.imag), axis=0)
-        return _gains_db(power, asked[block.left : block.right], limit_db, rate)[block.inner]
+        return _gains_db(power_of(spectra), asked[block.left : block.right], limit_db, rate)[block.inner]
 
     around = _ROUNDS * round(_TRUNCATED * _SIGMA_FRAMES)
     found = list(in_order(work, blocks(frames, around)))

@@ -57,17 +57,11 @@ def filtered_blocks(sound: Sound, gains: Gains) -> Iterator[np.ndarray]:
         raise ValueError(f"the sound has {frames} frames, the filter {gains.log.shape[1]}")
 
     def work(block: Block) -> np.ndarray:
-        return inner_samples(filtered_block(sound, gains, block), sound.length_samples, spec, rate, block)
+        spectra = transform(samples_of(sound, spec, block), spec, rate)
+        spectra *= gains.of_bins(block.left, block.right, rate)
+        return inner_samples(inverse(spectra, spec, rate), sound.length_samples, spec, rate, block)
 
     return in_order(work, blocks(frames, reach(spec, rate)))
-
-
-def filtered_block(sound: Sound, gains: Gains, block: Block) -> np.ndarray:
-    """What the frames of ``block`` see of the filtered sound, (channels, samples); right in its inner frames."""
-    spec, rate = gains.spec, sound.sample_rate
-    spectra = transform(samples_of(sound, spec, block), spec, rate)
-    spectra *= gains.of_bins(block.left, block.right, rate)
-    return inverse(spectra, spec, rate)
 
 
 def inner_samples(

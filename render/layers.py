@@ -13,8 +13,6 @@ from render.errors import BadInput, did_you_mean
 from render.events import Part, Performance
 from render.styles import STYLES, Style, restyle, shares_in
 
-USUAL_STRENGTH = 0.85  # the synthesis keeps the outline of its sound; all but the softest details are painted
-
 
 @dataclass(frozen=True)
 class Layer:
@@ -26,20 +24,26 @@ class Layer:
 
 @dataclass(frozen=True)
 class Strengths:
-    """How strongly to paint, 0-1: ``default``, and ``tracks`` where a track (by its name) is to differ."""
+    """How strongly to paint, 0-1: ``default`` (None: as is usual), and ``tracks`` where one, by name, is to differ."""
 
-    default: float = USUAL_STRENGTH
+    default: float | None = None
     tracks: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for strength in (self.default, *self.tracks.values()):
-            if not 0.0 <= strength <= 1.0:
+            if strength is not None and not 0.0 <= strength <= 1.0:
                 raise ValueError(f"strength {strength} is outside 0-1")
 
 
-def layers_of(performance: Performance, style: Style, strengths: Strengths) -> tuple[Layer, ...]:
-    """The layers of ``performance``, the unpainted one first. Raises BadInput for a track that it does not have."""
-    of_stem = {name: strengths.default for name in performance.stem_names}
+def layers_of(
+    performance: Performance, style: Style, strengths: Strengths, usual: float = 1.0
+) -> tuple[Layer, ...]:
+    """The layers of ``performance``, the unpainted one first; ``usual`` strength where none is asked for.
+
+    Raises BadInput for a track that the performance does not have.
+    """
+    default = usual if strengths.default is None else strengths.default
+    of_stem = dict.fromkeys(performance.stem_names, default)
     for wanted, strength in strengths.tracks.items():
         of_stem[track_named(wanted, performance.stem_names)] = strength
     kept: list[Part] = []

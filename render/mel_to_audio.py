@@ -1,8 +1,9 @@
 """From a mel to sound, with the help of a synthesis of the same MIDI (the carrier). Three methods:
 
 - ``filter`` (default): the carrier, filtered by the ratio of the mels. A gain for every band and frame, smooth over
-  the bins, is corrected by measuring the filtered sound again. It is one linear filter, the same for all
-  channels: the carrier's stereo image stays, and stems filtered by the gains of their sum add up to the painted mix.
+  the bins, is foreseen from the spectrum and corrected by measuring the filtered sound. It is one linear filter, the
+  same for all channels: the carrier's stereo image stays, and stems filtered by the gains of their sum add up to the
+  painted mix.
 - ``phase``: the mel's own spectrum, half of its fine structure in dB from the carrier, with the carrier's phases,
   made consistent by a few rounds of Griffin and Lim (1984); levels between the channels stay the carrier's. It
   follows the mel where the carrier has little to be filtered, but it is not linear.
@@ -15,14 +16,12 @@ for their borders to make no difference, on any length. Results are not clipped:
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from render.audio import SAMPLE_RATE, Audio
-from render.controls import dynamics_of_energy, energy_of
-from render.filtering import Gains, filtered, filtered_block, inner_samples, silenced_outside
+from render.controls import LINE_BINS, dynamics_of_energy, energy_of
+from render.filtering import Gains, filtered, inner_samples, silenced_outside
 from render.mel import Mel, MelSpec, filterbank
 from render.sounds import Sound
 from render.spectral import (
@@ -32,18 +31,20 @@ from render.spectral import (
     in_order,
     inverse,
     mel_power,
+    power_of,
     reach,
     samples_of,
     transform,
 )
 
 METHODS = ("filter", "phase", "griffin-lim")
-ROUNDS = {"filter": 6, "phase": 4, "griffin-lim": 32}
+ROUNDS = {"filter": 3, "phase": 4, "griffin-lim": 32}
 MAX_GAIN_DB = 30.0
 MAX_CORRECTION_DB = 12.0
 CORRECTION_SIGMA_FRAMES = 8.0
 
 _NEPER_DB = 20 / np.log(10)  # dB of one natural logarithm of amplitude
+_FORESEEN_ROUNDS = 3  # of filtering, as if windows did not overlap: cheap, and most of the way
 _INVERSION_ROUNDS = 20
 _PHASE_BLOCK_FRAMES = 512
 _FINE_SHARE = 0.5  # how much of the carrier's fine structure `phase` takes over
@@ -74,70 +75,74 @@ def mel_to_audio(
     audio = _with_phases(mel, carrier, ROUNDS[method], None if method == "phase" else seed)
     if dynamics_db is None:
         return audio
-    flat = Gains(np.zeros_like(mel.log), mel.spec)
-    return filtered(audio, _corrected(flat, audio, dynamics_db))
+    correction = _correction(energy_of(audio), dynamics_db)
+    return filtered(audio, Gains(np.tile(correction, (mel.spec.bands, 1)), mel.spec))
 
 
 def filter_gains(
     mel: Mel, carrier: Sound, *, dynamics_db: np.ndarray | None = None, rounds: int = ROUNDS["filter"]
 ) -> Gains:
-    """The gains that bring ``carrier`` to ``mel``, measured ``rounds`` times, and its level to ``dynamics_db``.
+    """The gains that bring ``carrier`` to ``mel``, measured ``rounds`` times (at least once), and its level to
+    ``dynamics_db``.
 
     Raises ValueError for a carrier or dynamics of another number of frames than the mel.
     """
     spec, rate = mel.spec, carrier.sample_rate
     _check_frames(mel.frames, spec.frames(carrier.length_samples, rate), "carrier")
-    log = np.zeros_like(mel.log)
+    log, energy = np.zeros_like(mel.log), np.zeros(mel.frames, np.float32)
     beyond = 0
 
-    def work(block: Block) -> tuple[np.ndarray, int]:
+    def work(block: Block) -> tuple[np.ndarray, np.ndarray, int]:
         wanted = mel.log[:, block.left : block.right].T
-        gains, outside = _block_gains(wanted, carrier, spec, block, rounds)
-        return gains[block.inner].T, int(np.count_nonzero(outside[block.inner]))
+        gains, heard, outside = (
+            each[block.inner] for each in _block_gains(wanted, carrier, spec, block, rounds)
+        )
+        return gains.T, heard, int(np.count_nonzero(outside))
 
     todo = blocks(mel.frames, rounds * reach(spec, rate))
-    for block, (gains, outside) in zip(todo, in_order(work, todo), strict=True):
+    for block, (gains, heard, outside) in zip(todo, in_order(work, todo), strict=True):
         log[:, block.start : block.stop] = gains
+        energy[block.start : block.stop] = heard
         beyond += outside
+    if dynamics_db is not None:
+        log += _correction(energy, dynamics_db)
     audible = int(np.count_nonzero(mel.log > np.log(spec.floor)))
-    gains_of_mel = Gains(log, spec, out_of_reach=beyond / max(1, audible))
-    return gains_of_mel if dynamics_db is None else _corrected(gains_of_mel, carrier, dynamics_db)
+    return Gains(log, spec, out_of_reach=beyond / max(1, audible))
 
 
 def _block_gains(
     wanted: np.ndarray, carrier: Sound, spec: MelSpec, block: Block, rounds: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Log gains of a block, (frames, bands), and where they would have passed the limit."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Log gains of a block, (frames, bands), the energy of the filtered sound (frames,), and where gains would have
+    passed the limit."""
     rate, limit = carrier.sample_rate, np.float32(MAX_GAIN_DB / _NEPER_DB)
     spectra = transform(samples_of(carrier, spec, block), spec, rate)
-    heard, gains = spectra, np.zeros_like(wanted)
-    for remaining in reversed(range(rounds)):
-        measured = 0.5 * np.log(np.maximum(mel_power(heard, spec, rate), np.float32(spec.floor**2)))
-        free = gains + np.maximum(wanted, np.float32(np.log(spec.floor))) - measured
-        gains = np.clip(free, -limit, limit)
-        if remaining:
-            sound = inverse(spectra * np.exp(gains @ band_spline(spec, rate)), spec, rate)
-            heard = transform(silenced_outside(sound, carrier.length_samples, spec, rate, block), spec, rate)
-    return gains, np.abs(free) > limit
+    power = power_of(spectra)
+    spline, bank = band_spline(spec, rate), filterbank(spec, rate)
+    wanted = np.maximum(wanted, np.float32(np.log(spec.floor)))
+
+    def free(gains: np.ndarray, heard: np.ndarray) -> np.ndarray:
+        return gains + wanted - 0.5 * np.log(np.maximum(heard @ bank.T, np.float32(spec.floor**2)))
+
+    gains = np.zeros_like(wanted)
+    for _ in range(_FORESEEN_ROUNDS):
+        gains = np.clip(free(gains, power * np.exp(2 * gains @ spline)), -limit, limit)
+    for _ in range(rounds):
+        sound = inverse(spectra * np.exp(gains @ spline), spec, rate)
+        sound = silenced_outside(sound, carrier.length_samples, spec, rate, block)
+        heard = power_of(transform(sound, spec, rate))
+        asked = free(gains, heard)
+        before, gains = gains, np.clip(asked, -limit, limit)
+    energy = np.sum(heard * np.exp(2 * (gains - before) @ spline), axis=1) / LINE_BINS
+    return gains, energy, np.abs(asked) > limit
 
 
-def _corrected(gains: Gains, carrier: Sound, dynamics_db: np.ndarray) -> Gains:
-    """``gains`` with the level of the filtered ``carrier`` brought to ``dynamics_db``, smoothly."""
-    spec, rate = gains.spec, carrier.sample_rate
-    frames = gains.log.shape[1]
-    _check_frames(frames, len(dynamics_db), "dynamics")
-
-    def work(block: Block) -> np.ndarray:
-        sound = silenced_outside(
-            filtered_block(carrier, gains, block), carrier.length_samples, spec, rate, block
-        )
-        from_first_frame = sound[:, spec.n_fft(rate) // 2 :]
-        return energy_of(Audio(from_first_frame, rate))[block.inner]
-
-    energy = np.concatenate(list(in_order(work, blocks(frames, 2 * reach(spec, rate)))))
+def _correction(energy: np.ndarray, dynamics_db: np.ndarray) -> np.ndarray:
+    """Log gains (frames,) float32 that bring sound of ``energy`` (frames,) to ``dynamics_db``, smoothly."""
+    _check_frames(len(energy), len(dynamics_db), "dynamics")
     missing = np.clip(dynamics_db - dynamics_of_energy(energy), -MAX_CORRECTION_DB, MAX_CORRECTION_DB)
     correction = gaussian_filter1d(missing, CORRECTION_SIGMA_FRAMES, mode="nearest") / _NEPER_DB
-    return replace(gains, log=gains.log + correction.astype(np.float32))
+    return correction.astype(np.float32)
 
 
 def _with_phases(mel: Mel, carrier: Sound | None, rounds: int, seed: int | None) -> Audio:

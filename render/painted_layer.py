@@ -20,7 +20,7 @@ from render.filtering import Gains, filtered_blocks
 from render.layers import Layer, Strengths
 from render.mel import Mel
 from render.mel_to_audio import METHODS, filter_gains, mel_to_audio
-from render.painting import Painter, energy_of_sound, spectrum_of
+from render.painting import Painter, spectrum_of
 from render.recordings import borrowed
 from render.resume import Journal, journal_of
 from render.sounds import Mix, SampleWriter, Sound, in_memory
@@ -96,9 +96,10 @@ class PaintedLayer:
         The sum of the carriers gets the mel and the balance, and each its share of it, at the carriers' level.
         """
         carrier = _sum_of(carriers)
-        self.gain_db = level_gap_db(energy_of_sound(carrier), self.controls.dynamics_db)
+        spectrum = spectrum_of(carrier)
+        self.gain_db = level_gap_db(spectrum.energy, self.controls.dynamics_db)
         if self._mel is None:
-            self._mel = self._painted(spectrum_of(carrier).mel(self.gain_db), painting)
+            self._mel = self._painted(spectrum.mel(self.gain_db), painting)
         gain = 10 ** (self.gain_db / 20)
         levelled = Mix(((carrier, gain),))
         dynamics_db = self.controls.asked_dynamics_db

@@ -7,25 +7,22 @@ synthesis is measured block by block, so that its length costs no memory but its
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from render.audio import Audio
 from render.checkpoints import FOLDER, load_codec, load_predictor, read_card
 from render.controls import LINE_BINS, RenderControls, channels
 from render.diffusion import DEFAULT_SAMPLING, Conditions, Journal, Sampling, sample
 from render.errors import NotInstalled
-from render.mel import SPEC, Mel, filterbank, hann, power_blocks
+from render.mel import SPEC, Mel, filterbank
 from render.models.codec import PATCH, PcaCodec
 from render.models.predictor import Predictor
 from render.sounds import Sound
-
-_BLOCK_FRAMES = 1000
-_REACH_FRAMES = 2  # half a window of the spectrogram
+from render.spectral import Block, blocks, in_order, power_of, samples_of, transform
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,41 +123,15 @@ class Spectrum:
 
 def spectrum_of(sound: Sound) -> Spectrum:
     """Look at ``sound`` block by block."""
-    bank = filterbank(SPEC, sound.sample_rate)
-    frames = SPEC.frames(sound.length_samples, sound.sample_rate)
-    power = np.zeros((SPEC.bands, frames), np.float32)
-    energy = np.zeros(frames, np.float32)
-    for start, stop, first, block in _framed(sound):
-        for spectrum in power_blocks(block, SPEC):
-            inner = spectrum[:, start - first : stop - first]
-            power[:, start:stop] = bank @ inner
-            energy[start:stop] = inner.sum(axis=0) / LINE_BINS
-    return Spectrum(power, energy)
-
-
-def energy_of_sound(sound: Sound) -> np.ndarray:
-    """Energy of every frame as `render.controls.energy_of`, (frames,) float32; without a transform, by Parseval."""
     rate = sound.sample_rate
-    hop, n_fft = SPEC.hop(rate), SPEC.n_fft(rate)
-    weights = np.square(hann(n_fft)) * np.float32(n_fft / 2 / LINE_BINS)
-    energy = np.zeros(SPEC.frames(sound.length_samples, rate), np.float32)
-    for start, stop, first, block in _framed(sound):
-        squares = np.square(block.samples).mean(axis=0)
-        left = n_fft // 2 - (start - first) * hop
-        right = (stop - 1 - first) * hop + n_fft // 2 - len(squares)
-        seen = np.pad(squares[max(0, -left) :], (max(0, left), max(0, right)))
-        energy[start:stop] = (
-            np.lib.stride_tricks.sliding_window_view(seen, n_fft)[::hop][: stop - start] @ weights
-        )
-    return energy
+    frames = SPEC.frames(sound.length_samples, rate)
+    power, energy = np.zeros((SPEC.bands, frames), np.float32), np.zeros(frames, np.float32)
 
+    def work(block: Block) -> np.ndarray:
+        return power_of(transform(samples_of(sound, SPEC, block), SPEC, rate)).T
 
-def _framed(sound: Sound) -> Iterator[tuple[int, int, int, Audio]]:
-    """Blocks of frames: the first, the one after the last, and the sound of these and their neighbours from a frame on,
-    with which it begins."""
-    hop, length = SPEC.hop(sound.sample_rate), sound.length_samples
-    frames = SPEC.frames(length, sound.sample_rate)
-    for start in range(0, frames, _BLOCK_FRAMES):
-        stop = min(start + _BLOCK_FRAMES, frames)
-        first, last = max(0, start - _REACH_FRAMES), min(frames, stop + _REACH_FRAMES)
-        yield start, stop, first, Audio(sound.read(first * hop, min(last * hop, length)), sound.sample_rate)
+    todo = blocks(frames, around=0)
+    for block, seen in zip(todo, in_order(work, todo), strict=True):
+        power[:, block.start : block.stop] = filterbank(SPEC, rate) @ seen
+        energy[block.start : block.stop] = seen.sum(axis=0) / LINE_BINS
+    return Spectrum(power, energy)

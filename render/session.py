@@ -87,7 +87,7 @@ def paint_midi(
         raise ValueError(f"loudness preset {loudness!r} is not one of {', '.join(PRESETS)}")
     font = find_soundfont(soundfont)
     performance = read_performance(midi, limits.midi)
-    layers = layers_of(performance, STYLES[style.carrier], wishes.strengths)
+    layers = layers_of(performance, STYLES[style.carrier], wishes.strengths, style.usual_strength)
     played = _played(performance, layers, by_track=stems is not None)
     frames = SPEC.frames(length_samples_of(performance, length_s, tail_s), SAMPLE_RATE)
     mood = MoodCurve.of(performance)
@@ -99,7 +99,7 @@ def paint_midi(
         for index, layer in enumerate(layers)
         if layer.strength > 0.0
     }
-    if not painted and wishes.strengths.default > 0.0:
+    if not painted and wishes.strengths.default != 0.0:
         warnings.append(
             "nothing was painted: every track has strength 0, or is drums, which the style has not"
         )
@@ -107,10 +107,11 @@ def paint_midi(
         warnings.append(f"{picture}: no picture was written, because nothing was painted")
     with (
         tempfile.TemporaryDirectory(prefix="framescore-") as name,
-        ThreadPoolExecutor(1) as pool,
+        ThreadPoolExecutor(2) as pool,
         _stoppable(shares.of("synthesis")) as synthesized,
     ):
         folder = Path(name)
+        font_sha256 = pool.submit(sha256_of, font)
         synthesis = pool.submit(
             synthesize_files,
             played,
@@ -162,7 +163,7 @@ def paint_midi(
         device=str(painter.device),
         checkpoints=painter.digests,
         soundfont=font,
-        soundfont_sha256=sha256_of(font),
+        soundfont_sha256=font_sha256.result(),
         note_count=performance.note_count,
         warnings=(*warnings, *silent, *mastered.warnings, *quieter),
     )

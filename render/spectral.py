@@ -95,11 +95,16 @@ def inverse(spectra: np.ndarray, spec: MelSpec, sample_rate: int) -> np.ndarray:
     return total / np.maximum(weight, 1e-3 * weight.max())
 
 
-def mel_power(spectra: np.ndarray, spec: MelSpec, sample_rate: int) -> np.ndarray:
-    """Power of the mel bands, averaged over the channels: (frames, bands) float32."""
+def power_of(spectra: np.ndarray) -> np.ndarray:
+    """Power of the bins, averaged over the channels: (frames, bins) float32."""
     power = np.square(spectra.real)
     power += np.square(spectra.imag)
-    return power.mean(axis=0) @ filterbank(spec, sample_rate).T
+    return power.mean(axis=0)
+
+
+def mel_power(spectra: np.ndarray, spec: MelSpec, sample_rate: int) -> np.ndarray:
+    """Power of the mel bands, averaged over the channels: (frames, bands) float32."""
+    return power_of(spectra) @ filterbank(spec, sample_rate).T
 
 
 @cache

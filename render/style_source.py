@@ -28,6 +28,8 @@ from render.styles import STYLES
 if TYPE_CHECKING:
     from render.painting import Painter
 
+# A named style is painted over its own instruments, whose sound keeps its outline; others are painted freely.
+NAMED_STRENGTH, OTHER_STRENGTH = 0.85, 1.0
 RESEMBLED = 3  # named styles that are told for a style without a name
 
 Kind = Literal["named", "learned", "recording"]
@@ -50,6 +52,11 @@ class StyleSource:
     recording: Audio | None = None
     resembles: tuple[tuple[str, float], ...] = ()
     sha256: str = ""
+
+    @property
+    def usual_strength(self) -> float:
+        """How strongly to paint where nobody says, 0-1."""
+        return NAMED_STRENGTH if self.kind == "named" else OTHER_STRENGTH
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,6 @@ from render.checkpoints import FOLDER, load_codec
 from render.controls import RenderControls
 from render.diffusion import DEFAULT_SAMPLING, TOKENS_PER_S, Sampling, Windows
 from render.events import Part, Performance
-from render.layers import USUAL_STRENGTH
 from render.mel import Mel, mel_of
 from render.mel_to_audio import mel_to_audio
 from render.models.codec import PATCH
@@ -77,7 +76,7 @@ class ShippedEngine:
             seed=seed,
             sampling=self.sampling,
             start=mel_of(synthesis),
-            strength=USUAL_STRENGTH,
+            strength=source.usual_strength,
         )
         return mel_to_audio(mel, synthesis, self.method, dynamics_db=controls.asked_dynamics_db, seed=seed)
 
