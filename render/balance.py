@@ -29,7 +29,7 @@ from render.sounds import Sound
 from render.spectral import Block, blocks, in_order, power_of, samples_of, transform
 
 LIMIT_DB, MAX_LIMIT_DB = 6.0, 24.0
-WINDOWS = MelSpec(bin_hz=1 / CHROMA_WINDOW_S, frame_hz=25)
+WINDOWS = MelSpec(bin_hz=1 / CHROMA_WINDOW_S, frame_hz=16)
 
 _MARGIN_DB = 1.5  # by which the class asked for is to be stronger than any other
 _ROUNDS = 3

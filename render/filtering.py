@@ -31,9 +31,13 @@ class Gains:
     spread: Callable[[MelSpec, int], np.ndarray] = band_spline
     out_of_reach: float = 0.0
 
-    def of_bins(self, start: int, stop: int, sample_rate: int) -> np.ndarray:
-        """Gains (frames, bins) of the frames ``start`` to ``stop``."""
-        return np.exp(self.log[:, start:stop].T @ self.spread(self.spec, sample_rate))
+    def lay_on(self, spectra: np.ndarray, start: int, sample_rate: int) -> None:
+        """Filter ``spectra`` (channels, frames, bins), whose first frame is frame ``start``, in place."""
+        weights = self.spread(self.spec, sample_rate)
+        low, high = np.flatnonzero(weights.any(axis=0))[[0, -1]]
+        reached = slice(low, high + 1)
+        log = self.log[:, start : start + spectra.shape[1]]
+        spectra[:, :, reached] *= np.exp(log.T @ weights[:, reached])
 
 
 def filtered(audio: Audio, gains: Gains) -> Audio:
@@ -58,7 +62,7 @@ def filtered_blocks(sound: Sound, gains: Gains) -> Iterator[np.ndarray]:
 
     def work(block: Block) -> np.ndarray:
         spectra = transform(samples_of(sound, spec, block), spec, rate)
-        spectra *= gains.of_bins(block.left, block.right, rate)
+        gains.lay_on(spectra, block.left, rate)
         return inner_samples(inverse(spectra, spec, rate), sound.length_samples, spec, rate, block)
 
     return in_order(work, blocks(frames, reach(spec, rate)))

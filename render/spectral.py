@@ -19,11 +19,12 @@ from typing import TypeVar
 import numpy as np
 import scipy.fft
 from scipy.interpolate import CubicSpline
+from threadpoolctl import ThreadpoolController
 
 from render.mel import MelSpec, band_edges, filterbank, hann, mel_scale
 from render.sounds import Sound
 
-BLOCK_FRAMES = 256
+BLOCK_FRAMES = 128
 MAX_WORKERS = 4
 _Result = TypeVar("_Result")
 
@@ -53,14 +54,22 @@ def blocks(frames: int, around: int, block_frames: int = BLOCK_FRAMES) -> list[B
 
 
 def in_order(work: Callable[[Block], _Result], todo: list[Block]) -> Iterator[_Result]:
-    """``work`` on every block, in order, on several threads; holds the results of a few blocks at most."""
+    """``work`` on every block, in order, on several threads; holds the results of a few blocks at most.
+
+    Meanwhile matrices are multiplied on one thread each: threads within threads wait for one another.
+    """
     workers = min(MAX_WORKERS, os.cpu_count() or 1)
-    with ThreadPoolExecutor(workers) as pool:
+    with _matrix_libraries().limit(limits=1, user_api="blas"), ThreadPoolExecutor(workers) as pool:
         running = deque(pool.submit(work, block) for block in todo[: workers + 1])
         for block in [*todo[workers + 1 :], *[None] * len(running)]:
             yield running.popleft().result()
             if block is not None:
                 running.append(pool.submit(work, block))
+
+
+@cache
+def _matrix_libraries() -> ThreadpoolController:
+    return ThreadpoolController()
 
 
 def reach(spec: MelSpec, sample_rate: int) -> int:
