@@ -79,19 +79,19 @@ def painting_options(style_option: str) -> ArgumentParser:
         type=parse_strength,
         action="append",
         metavar="[TRACK=]0-1",
-        help="0: as synthesised, 1: painted freely; default 0.85, with recordings 1; TRACK=0 leaves one as it is",
+        help="0: as synthesised, 1: painted freely; default 0.65, with recordings 1; TRACK=0 leaves one as it is",
     )
     group.add_argument(
         "--borrow-dynamics", type=Path, metavar="REC.wav", help="swell and fade as this recording does"
     )
     group.add_argument("--borrow-melody", type=Path, metavar="REC.wav", help="melody and harmony of this one")
     group.add_argument("--steps", type=parse_steps, metavar="N", help="of the diffusion; default 7")
-    for name, what, usual in (("style", "the style", 3), ("control", "the score", 2)):
+    for name, what in (("style", "the style"), ("control", "the score")):
         group.add_argument(
             f"--guidance-{name}",
             type=parse_guidance,
             metavar="G",
-            help=f"pull towards {what}; default {usual}",
+            help=f"pull towards {what}; default 2",
         )
     group.add_argument("--sampler", choices=SAMPLERS, help="DPM-Solver++ (default) or DDIM")
     group.add_argument(

@@ -51,7 +51,7 @@ class Sampling:
 
     method: Method = "dpm"
     steps: int = 7
-    guidance_style: float = 3.0
+    guidance_style: float = 2.0
     guidance_control: float = 2.0
     guidance_every: int = 3
     window_s: float = 60.0
@@ -178,12 +178,15 @@ def make_scheduler(
     else:
         scheduler = DDIMScheduler(**SCHEDULE, clip_sample=False, timestep_spacing="trailing")
     share = WEAKEST_START + (1.0 - WEAKEST_START) * strength
-    total = round(sampling.steps / share)
-    scheduler.set_timesteps(total, device=device)
-    skipped = total - sampling.steps
-    if sampling.method == "dpm":
-        scheduler.set_begin_index(skipped)
-    return scheduler, scheduler.timesteps[skipped:]
+    if sampling.method == "ddim":  # its steps have one width: the start is rounded to a whole one
+        total = round(sampling.steps / share)
+        scheduler.set_timesteps(total, device=device)
+        return scheduler, scheduler.timesteps[total - sampling.steps :]
+    scheduler.set_timesteps(sampling.steps)
+    levels = np.linspace(0, share * int(scheduler.timesteps[0]), sampling.steps + 1).round()[:0:-1]
+    scheduler.set_timesteps(timesteps=levels.astype(int).tolist(), device=device)
+    scheduler.set_begin_index(0)
+    return scheduler, scheduler.timesteps
 
 
 @dataclass(frozen=True)

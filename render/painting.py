@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from scipy.ndimage import gaussian_filter1d
 
 from render.checkpoints import FOLDER, load_codec, load_predictor, read_card
 from render.controls import LINE_BINS, RenderControls, channels
@@ -23,6 +24,8 @@ from render.models.codec import PATCH, PcaCodec
 from render.models.predictor import Predictor
 from render.sounds import Sound
 from render.spectral import Block, blocks, in_order, power_of, samples_of, transform
+
+STEADIEST_S = 1.28  # deviation of the smoothing at the weakest strength
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,8 +53,12 @@ class Painter:
     ) -> Mel:
         """The mel of a cue: ``style`` (128,), ``mood`` (3, frames) as `render.mood` gives it at 50 frames a second.
 
-        ``start``, needed below a ``strength`` of 1, is the synthesis' mel; the rest as `render.diffusion.sample`.
+        ``start``, needed below a ``strength`` of 1, is the synthesis' mel: the weaker, the slower is what is added to
+        it (`STEADIEST_S`), nothing at 0. The rest as `render.diffusion.sample`.
         """
+        if start is not None and strength == 0.0:
+            return start
+        start = start if strength < 1.0 else None
         frames = mood.shape[1]
         tokens = -(-frames // PATCH)
         conditions = Conditions(
@@ -65,13 +72,14 @@ class Painter:
             self.codec.channels,
             seed=seed,
             sampling=sampling,
-            start=self._encoded(start) if start is not None and strength < 1.0 else None,
+            start=None if start is None else self._encoded(start),
             strength=strength,
             journal=journal,
             progress=progress,
             warn=warn,
         )
-        return self._decoded(latent, frames)
+        painted = self._decoded(latent, frames)
+        return painted if start is None else _steadied(painted, start, strength)
 
     def through_codec(self, mel: Mel) -> Mel:
         """What the codec leaves of ``mel``."""
@@ -106,6 +114,13 @@ def device_named(name: str) -> torch.device:
     if name == "cuda" and not torch.cuda.is_available():
         raise NotInstalled("--device cuda: PyTorch finds no CUDA device; use --device cpu or auto")
     return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def _steadied(painted: Mel, start: Mel, strength: float) -> Mel:
+    """``painted``, what it adds to ``start`` smoothed over time: networks waver where an instrument does not."""
+    sigma_frames = (1.0 - strength) * STEADIEST_S * SPEC.frame_hz
+    added = gaussian_filter1d(painted.log - start.log, sigma_frames, axis=1, mode="nearest")
+    return Mel(start.log + added)
 
 
 @dataclass(frozen=True, eq=False)

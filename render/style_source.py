@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from render.painting import Painter
 
 # A named style is painted over its own instruments, whose sound keeps its outline; others are painted freely.
-NAMED_STRENGTH, OTHER_STRENGTH = 0.85, 1.0
+NAMED_STRENGTH, OTHER_STRENGTH = 0.65, 1.0
 RESEMBLED = 3  # named styles that are told for a style without a name
 
 Kind = Literal["named", "learned", "recording"]

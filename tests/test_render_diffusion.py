@@ -173,3 +173,14 @@ def test_what_cannot_be_sampled_is_refused():
         with pytest.raises(ValueError, match=r"steps|method|guidance|windows"):
             Sampling(**wrong)
     assert np.isfinite(noise_of(0, 1, 1).numpy()).all()
+
+
+def test_every_strength_begins_at_a_level_of_its_own():
+    first = [
+        int(diffusion.make_scheduler(Sampling(steps=4), strength)[1][0]) for strength in (0.6, 0.65, 0.7, 1)
+    ]
+    assert first == sorted(set(first))
+    assert [len(diffusion.make_scheduler(Sampling(steps=4), strength)[1]) for strength in (0.1, 1.0)] == [
+        4,
+        4,
+    ]

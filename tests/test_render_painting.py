@@ -124,7 +124,7 @@ def test_the_mel_follows_seed_style_controls_and_start(performance):
     quiet, loud = (Mel(np.full((128, frames), level, np.float32)) for level in (-6.0, -2.0))
     assert np.array_equal(paint(start=quiet), first)  # at full strength nothing is left of it
     assert np.abs(paint(start=quiet, strength=0.5) - paint(start=loud, strength=0.5)).max() > 1e-3
-    assert np.array_equal(paint(start=quiet, strength=0.0), painter.through_codec(quiet).log)
+    assert np.array_equal(paint(start=quiet, strength=0.0), quiet.log)
 
 
 def test_threads_do_not_change_the_bytes(performance):
@@ -206,3 +206,17 @@ def test_missing_checkpoints_are_named(tmp_path):
     if not torch.cuda.is_available():
         with pytest.raises(NotInstalled, match="--device cpu"):
             load_painter(tmp_path, "cuda")
+
+
+def test_what_is_added_to_a_synthesis_is_the_slower_the_weaker_it_is_painted(performance):
+    painter, frames = random_painter(), 200
+    controls, mood = controls_of_performance(performance, frames), np.zeros((3, frames), np.float32)
+    start = Mel(np.random.default_rng(0).normal(-4, 1, (128, frames)).astype(np.float32))
+
+    def quickest(strength):
+        painted = painter.paint(
+            controls, None, mood, seed=0, sampling=Sampling(steps=2), start=start, strength=strength
+        )
+        return np.abs(np.diff(painted.log - start.log, axis=1)).mean()
+
+    assert quickest(0.3) < quickest(0.6) < quickest(0.9) < 0.5 * quickest(1.0)
