@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info
 
 from render import filtering
 from render import mel_to_audio as methods
@@ -16,7 +17,7 @@ from render.filtering import Gains, filtered, filtered_blocks
 from render.mel import SPEC, Mel, mel_of
 from render.mel_to_audio import MAX_GAIN_DB, METHODS, filter_gains, mel_to_audio
 from render.metrics.spectra import mel_l1
-from render.spectral import blocks
+from render.spectral import blocks, in_order
 
 RATE = 48_000
 HOP = SPEC.hop(RATE)
@@ -206,3 +207,10 @@ def test_memory_is_flat_over_length():
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < 1.5 * peaks[0]  # how many blocks wait for the reader varies
+
+
+def test_matrices_are_multiplied_on_one_thread_in_each_of_several():
+    def threads(_):
+        return {found["num_threads"] for found in threadpool_info() if found["user_api"] == "blas"}
+
+    assert all(found <= {1} for found in in_order(threads, blocks(100, 0, 10)))
