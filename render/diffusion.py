@@ -181,7 +181,8 @@ def make_scheduler(
     if sampling.method == "ddim":  # its steps have one width: the start is rounded to a whole one
         total = round(sampling.steps / share)
         scheduler.set_timesteps(total, device=device)
-        return scheduler, scheduler.timesteps[total - sampling.steps :]
+        # For some totals diffusers rounds to one level more, -1, which would be noise again.
+        return scheduler, scheduler.timesteps[total - sampling.steps : total]
     scheduler.set_timesteps(sampling.steps)
     levels = np.linspace(0, share * int(scheduler.timesteps[0]), sampling.steps + 1).round()[:0:-1]
     scheduler.set_timesteps(timesteps=levels.astype(int).tolist(), device=device)

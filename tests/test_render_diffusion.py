@@ -180,7 +180,12 @@ def test_every_strength_begins_at_a_level_of_its_own():
         int(diffusion.make_scheduler(Sampling(steps=4), strength)[1][0]) for strength in (0.6, 0.65, 0.7, 1)
     ]
     assert first == sorted(set(first))
-    assert [len(diffusion.make_scheduler(Sampling(steps=4), strength)[1]) for strength in (0.1, 1.0)] == [
-        4,
-        4,
-    ]
+
+
+@pytest.mark.parametrize("method", ["dpm", "ddim"])
+def test_levels_are_as_many_as_steps_and_fall_within_the_schedule(method):
+    for steps, strength in ((4, 0.1), (4, 1.0), (50, 0.65), (61, 1.0), (200, 0.65)):
+        levels = diffusion.make_scheduler(Sampling(method, steps), strength)[1]
+        assert len(levels) == steps
+        assert (levels.diff() < 0).all()
+        assert 0 <= levels.min() <= levels.max() <= 999
