@@ -165,8 +165,7 @@ def painter_in(style: StyleSource, painter: Painter) -> Painter:
         predictor = adapted(painter.predictor, learned.adapter, config)  # type: ignore[type-var]
     except ValueError as error:
         raise BadInput(f"style {style.name!r} cannot be used: {error}; {remedy}") from None
-    merged = hashlib.sha256(b"".join(tensor.numpy().tobytes() for tensor in learned.adapter.values()))
-    digests = {**painter.digests, f"{style.name}.safetensors": merged.hexdigest()}
+    digests = {**painter.digests, f"{style.name}{SUFFIX}": style.sha256}
     return replace(painter, predictor=predictor, digests=digests)
 
 
