@@ -33,7 +33,7 @@ WATCHING = {
 # Files of a command line: those it reads, and those it writes with the option that names each.
 INPUTS = (
     "video", "source", "midi", "music", "clip_weights", "prompts", "soundfont", "markers", "borrow_dynamics",
-    "borrow_melody", "sound_style",
+    "borrow_melody",
 )  # fmt: skip
 OUTPUTS = {"output": "-o", "musicxml": "--musicxml", "plot": "--plot", "picture": "--picture"}
 
@@ -210,7 +210,8 @@ def _inputs(options: Namespace) -> list[Path]:
     for name in INPUTS:
         value = getattr(options, name, None)
         found += value if isinstance(value, list) else [] if value is None else [Path(value)]
-    return found
+    style = getattr(options, "sound_style", None)  # a name, which an output may have as well, or a file
+    return [*found, Path(style)] if style is not None and Path(style).is_file() else found
 
 
 def _is_same_file(one: Path, other: Path) -> bool:

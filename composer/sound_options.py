@@ -79,7 +79,7 @@ def painting_options(style_option: str) -> ArgumentParser:
         type=parse_strength,
         action="append",
         metavar="[TRACK=]0-1",
-        help="0: as synthesised, 1: painted freely; default 0.65, with recordings 1; TRACK=0 leaves one as it is",
+        help="0: as synthesised, 1: painted freely; default 0.65 in a named style, else 1; TRACK=0 leaves one as it is",
     )
     group.add_argument(
         "--borrow-dynamics", type=Path, metavar="REC.wav", help="swell and fade as this recording does"

@@ -11,7 +11,9 @@ import torch
 from random_painter import random_painter, song
 
 from composer import sound_options
+from composer.checks import refuse_overwriting
 from composer.cli import make_parser, run
+from composer.options import WrongUsage
 from composer.output import sha256_of
 from render import balance, diffusion, mel_to_audio
 from render.audio import Audio, read_wav, write_wav
@@ -20,6 +22,7 @@ from render.errors import NotInstalled
 from render.mastering import PRESETS
 from render.models.style_encoder import StyleEncoder, StyleEncoderConfig
 from render.soundfont import find_soundfont
+from render.style_source import NAMED_STRENGTH, OTHER_STRENGTH
 from render.styles import STYLES
 
 
@@ -63,6 +66,27 @@ def test_options_name_what_the_renderer_has():
     assert sound_options.MAX_STEPS == diffusion.MAX_STEPS
     assert sound_options.MAX_GUIDANCE == diffusion.MAX_GUIDANCE
     assert sound_options.MAX_BALANCE_DB == balance.MAX_LIMIT_DB
+
+
+def test_help_tells_the_defaults_of_the_renderer(capsys):
+    with pytest.raises(SystemExit):
+        make_parser().parse_args(["render", "--help"])
+    told = " ".join(capsys.readouterr().out.split())
+    sampling = diffusion.DEFAULT_SAMPLING
+    assert f"default {NAMED_STRENGTH:g} in a named style, else {OTHER_STRENGTH:g};" in told
+    assert f"of the diffusion; default {sampling.steps} " in told
+    assert f"pull towards the style; default {sampling.guidance_style:g} " in told
+    assert f"pull towards the score; default {sampling.guidance_control:g} " in told
+    assert f"0: leave; default {balance.LIMIT_DB:g} " in told
+
+
+def test_an_output_may_be_called_as_a_style_is(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    line = ["score", "film.mp4", "-o", "harp", "--engine", "diffusion", "--sound-style", "harp"]
+    refuse_overwriting(make_parser().parse_args(line))
+    (tmp_path / "harp").touch()
+    with pytest.raises(WrongUsage, match="-o harp: this is the input"):
+        refuse_overwriting(make_parser().parse_args(line))
 
 
 def test_painting_writes_sound_stems_a_picture_and_where_they_come_from(midi, font, tmp_path, capsys):
