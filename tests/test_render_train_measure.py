@@ -215,8 +215,9 @@ def test_minutes_of_one_timbre_are_near_and_a_change_is_not(judge: StyleClassifi
     same = Mel(np.tile(harp, (1, 3)))
     changed = Mel(np.concatenate([harp, harp, choir], axis=1))
     ends, neighbours = minute_distances(same, judge, window_s=5.2)
-    assert neighbours.shape == (2,)
-    assert ends < 0.01 < minute_distances(changed, judge, window_s=5.2)[0]
+    assert neighbours.shape == ((same.frames - 2 * 260) // 22 + 1,)
+    assert ends <= neighbours.max()
+    assert ends < 0.1 * minute_distances(changed, judge, window_s=5.2)[0]
     with pytest.raises(ValueError, match="two windows"):
         minute_distances(Mel(harp), judge, window_s=5.2)
     jump = border_line("harp", changed, same, [390, 520])

@@ -11,7 +11,6 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from itertools import pairwise
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -30,6 +29,7 @@ from render.train.figures import Line, plain
 from render.train.style_classifier import StyleClassifier, embedding_of
 
 LONG_S, SHORT_S = 300.0, 60.0
+HOPS_A_WINDOW = 12
 STYLES = ("string-orchestra", "solo-piano", "jazz-combo")
 _RSS_BYTES = 1 if sys.platform == "darwin" else 1024  # what ru_maxrss counts in
 
@@ -140,13 +140,14 @@ def timbre_lines(style: str, mel: Mel, reference: Mel, judge: StyleClassifier) -
 
 
 def minute_distances(mel: Mel, judge: StyleClassifier, window_s: float = 60.0) -> tuple[float, np.ndarray]:
-    """Distance of the style embeddings of the first and the last window, and those of all neighbours (windows - 1,)."""
-    window = round(window_s * SPEC.frame_hz)
-    starts = range(0, mel.frames - window + 1, window)
-    found = [embedding_of(judge, Mel(mel.log[:, start : start + window])) for start in starts]
-    if len(found) < 2:
+    """Distance of the style embeddings of the first and the last window, and those (n,) of all pairs of windows that
+    touch, wherever in the cue, in steps of a twelfth of a window."""
+    window, hop = round(window_s * SPEC.frame_hz), round(window_s * SPEC.frame_hz / HOPS_A_WINDOW)
+    starts = range(0, mel.frames - window + 1, hop)
+    if len(starts) <= HOPS_A_WINDOW:
         raise ValueError(f"{mel.frames} frames are fewer than two windows of {window_s:g} s")
-    neighbours = [embedding_distance(*pair) for pair in pairwise(found)]
+    found = [embedding_of(judge, Mel(mel.log[:, start : start + window])) for start in starts]
+    neighbours = [embedding_distance(*pair) for pair in zip(found, found[HOPS_A_WINDOW:], strict=False)]
     return embedding_distance(found[0], found[-1]), np.array(neighbours)
 
 
