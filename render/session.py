@@ -99,7 +99,7 @@ def paint_midi(
         for index, layer in enumerate(layers)
         if layer.strength > 0.0
     }
-    if not painted and wishes.strengths.default != 0.0:
+    if not painted and (wishes.strengths.default != 0.0 or any(wishes.strengths.tracks.values())):
         warnings.append(
             "nothing was painted: every track has strength 0, or is drums, which the style has not"
         )

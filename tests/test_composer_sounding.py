@@ -121,6 +121,8 @@ def test_no_strength_is_the_plain_synthesis_and_no_picture_is_drawn(midi, font, 
     assert not picture.exists()
     assert call("render", midi, "-o", plain, "--quiet") == 0
     assert sha256_of(painted) == sha256_of(plain)
+    assert paint(midi, painted, "--strength", "0", "--strength", "drums=1", "--style", "harp") == 0
+    assert "note: nothing was painted" in capsys.readouterr().err
 
 
 def test_what_is_wrong_is_told_in_one_line(midi, font, tmp_path, capsys):
@@ -162,6 +164,7 @@ def test_a_borrowed_melody_is_told_and_not_filtered_from_the_scores_own(midi, fo
     assert paint(midi, out, "--borrow-melody", tune, "--style", tune, "--json") == 0
     told = json.loads(capsys.readouterr().out)["painting"]
     assert told["method"] == "phase"
+    assert told["strengths"] == {"Piano": 1.0, "Drums": 0.0, "Strings": 1.0}
     assert told["borrowed"] == {"melody": {"file": "tune.wav", "sha256": sha256_of(tune)}}
     assert (told["style_kind"], told["style_sha256"]) == ("recording", sha256_of(tune))
 

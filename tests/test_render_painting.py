@@ -52,7 +52,9 @@ def test_tracks_are_painted_as_strongly_as_asked(performance):
     assert {part.stem for part in painted.performance.parts} == {"Strings"}
     everything = layers_of(performance, orchestra, Strengths(1.0))
     assert [layer.strength for layer in everything] == [1.0]
-    untouched = layers_of(performance, strings, Strengths(0.0))
+    usually = layers_of(performance, orchestra, Strengths(None, {"piano": 0.8}), usual=0.6)
+    assert [layer.strength for layer in usually] == [0.6, 0.8]
+    untouched = layers_of(performance, strings, Strengths(0.0), usual=0.6)
     assert untouched[0].performance.parts == performance.parts
     with pytest.raises(BadInput, match=r"no such track.*tracks: Piano, Strings, Drums"):
         layers_of(performance, strings, Strengths(1.0, {"Flute": 0.5}))
