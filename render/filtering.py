@@ -6,7 +6,7 @@ to the filtered mix.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,12 +42,7 @@ class Gains:
 
 def filtered(audio: Audio, gains: Gains) -> Audio:
     """``audio`` through the filter ``gains``. Raises ValueError as `filtered_blocks`."""
-    samples = np.empty_like(audio.samples, subok=False)
-    position = 0
-    for part in filtered_blocks(audio, gains):
-        samples[:, position : position + part.shape[1]] = part
-        position += part.shape[1]
-    return Audio(samples, audio.sample_rate)
+    return joined(filtered_blocks(audio, gains), audio.channels, audio.length_samples, audio.sample_rate)
 
 
 def filtered_blocks(sound: Sound, gains: Gains) -> Iterator[np.ndarray]:
@@ -66,6 +61,16 @@ def filtered_blocks(sound: Sound, gains: Gains) -> Iterator[np.ndarray]:
         return inner_samples(inverse(spectra, spec, rate), sound.length_samples, spec, rate, block)
 
     return in_order(work, blocks(frames, reach(spec, rate)))
+
+
+def joined(parts: Iterable[np.ndarray], channels: int, length_samples: int, sample_rate: int) -> Audio:
+    """The ``parts`` (channels or 1, samples), which follow one another, as one sound."""
+    samples = np.empty((channels, length_samples), np.float32)
+    position = 0
+    for part in parts:
+        samples[:, position : position + part.shape[1]] = part
+        position += part.shape[1]
+    return Audio(samples, sample_rate)
 
 
 def inner_samples(

@@ -21,7 +21,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from render.audio import SAMPLE_RATE, Audio
 from render.controls import LINE_BINS, dynamics_of_energy, energy_of
-from render.filtering import Gains, filtered, inner_samples, silenced_outside
+from render.filtering import Gains, filtered, inner_samples, joined, silenced_outside
 from render.mel import Mel, MelSpec, filterbank
 from render.sounds import Sound
 from render.spectral import (
@@ -173,8 +173,7 @@ def _with_phases(mel: Mel, carrier: Sound | None, rounds: int, seed: int | None)
         return inner_samples(inverse(spectra, spec, rate), length, spec, rate, block)
 
     parts = in_order(work, blocks(mel.frames, (rounds + 1) * reach(spec, rate), _PHASE_BLOCK_FRAMES))
-    samples = np.concatenate(list(parts), axis=1)
-    return Audio(np.ascontiguousarray(np.broadcast_to(samples, (channels, length))), rate)
+    return joined(parts, channels, length, rate)
 
 
 def _bin_power(log: np.ndarray, fine: np.ndarray | float, spec: MelSpec, sample_rate: int) -> np.ndarray:
