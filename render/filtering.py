@@ -23,13 +23,11 @@ class Gains:
 
     ``log`` (rows, frames) float32: natural logarithm of the gain, on the frames of ``spec``. ``spread`` gives for a
     specification and a sample rate the weights (rows, bins) that spread rows over bins; a mel's bands by default.
-    ``out_of_reach``: share, 0-1, of what was wanted that would have needed gains beyond their limit.
     """
 
     log: np.ndarray
     spec: MelSpec
     spread: Callable[[MelSpec, int], np.ndarray] = band_spline
-    out_of_reach: float = 0.0
 
     def lay_on(self, spectra: np.ndarray, start: int, sample_rate: int) -> None:
         """Filter ``spectra`` (channels, frames, bins), whose first frame is frame ``start``, in place."""

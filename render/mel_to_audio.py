@@ -90,51 +90,45 @@ def filter_gains(
     spec, rate = mel.spec, carrier.sample_rate
     _check_frames(mel.frames, spec.frames(carrier.length_samples, rate), "carrier")
     log, energy = np.zeros_like(mel.log), np.zeros(mel.frames, np.float32)
-    beyond = 0
 
-    def work(block: Block) -> tuple[np.ndarray, np.ndarray, int]:
+    def work(block: Block) -> tuple[np.ndarray, np.ndarray]:
         wanted = mel.log[:, block.left : block.right].T
-        gains, heard, outside = (
-            each[block.inner] for each in _block_gains(wanted, carrier, spec, block, rounds)
-        )
-        return gains.T, heard, int(np.count_nonzero(outside))
+        gains, heard = _block_gains(wanted, carrier, spec, block, rounds)
+        return gains[block.inner].T, heard[block.inner]
 
     todo = blocks(mel.frames, rounds * reach(spec, rate))
-    for block, (gains, heard, outside) in zip(todo, in_order(work, todo), strict=True):
+    for block, (gains, heard) in zip(todo, in_order(work, todo), strict=True):
         log[:, block.start : block.stop] = gains
         energy[block.start : block.stop] = heard
-        beyond += outside
     if dynamics_db is not None:
         log += _correction(energy, dynamics_db)
-    audible = int(np.count_nonzero(mel.log > np.log(spec.floor)))
-    return Gains(log, spec, out_of_reach=beyond / max(1, audible))
+    return Gains(log, spec)
 
 
 def _block_gains(
     wanted: np.ndarray, carrier: Sound, spec: MelSpec, block: Block, rounds: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Log gains of a block, (frames, bands), the energy of the filtered sound (frames,), and where gains would have
-    passed the limit."""
+) -> tuple[np.ndarray, np.ndarray]:
+    """Log gains of a block, (frames, bands), and the energy of the filtered sound (frames,)."""
     rate, limit = carrier.sample_rate, np.float32(MAX_GAIN_DB / _NEPER_DB)
     spectra = transform(samples_of(carrier, spec, block), spec, rate)
     power = power_of(spectra)
     spline, bank = band_spline(spec, rate), filterbank(spec, rate)
     wanted = np.maximum(wanted, np.float32(np.log(spec.floor)))
 
-    def free(gains: np.ndarray, heard: np.ndarray) -> np.ndarray:
-        return gains + wanted - 0.5 * np.log(np.maximum(heard @ bank.T, np.float32(spec.floor**2)))
+    def bettered(gains: np.ndarray, heard: np.ndarray) -> np.ndarray:
+        measured = 0.5 * np.log(np.maximum(heard @ bank.T, np.float32(spec.floor**2)))
+        return np.clip(gains + wanted - measured, -limit, limit)
 
     gains = np.zeros_like(wanted)
     for _ in range(_FORESEEN_ROUNDS):
-        gains = np.clip(free(gains, power * np.exp(2 * gains @ spline)), -limit, limit)
+        gains = bettered(gains, power * np.exp(2 * gains @ spline))
     for _ in range(rounds):
         sound = inverse(spectra * np.exp(gains @ spline), spec, rate)
         sound = silenced_outside(sound, carrier.length_samples, spec, rate, block)
         heard = power_of(transform(sound, spec, rate))
-        asked = free(gains, heard)
-        before, gains = gains, np.clip(asked, -limit, limit)
+        before, gains = gains, bettered(gains, heard)
     energy = np.sum(heard * np.exp(2 * (gains - before) @ spline), axis=1) / LINE_BINS
-    return gains, energy, np.abs(asked) > limit
+    return gains, energy
 
 
 def _correction(energy: np.ndarray, dynamics_db: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -14,7 +15,7 @@ import torch
 from render.audio import Audio
 from render.balance import LIMIT_DB, MAX_LIMIT_DB, balance_gains
 from render.controls import RenderControls, channels, controls_of_performance, level_gap_db
-from render.diffusion import Sampling
+from render.diffusion import Sampling, make_scheduler, precision_of
 from render.events import Performance
 from render.filtering import Gains, filtered_blocks
 from render.layers import Layer, Strengths
@@ -105,7 +106,7 @@ class PaintedLayer:
         dynamics_db = self.controls.asked_dynamics_db
         if self._wishes.method == FILTER:
             gains = filter_gains(self._mel, levelled, dynamics_db=dynamics_db)
-            painted = _filtered(carriers, gains, folder, lambda share: sounding(share / 2))
+            painted = _filtered(carriers, gains, folder / "filtered", lambda share: sounding(share / 2))
         else:
             audio = Audio(in_memory(levelled), levelled.sample_rate)
             audio = mel_to_audio(
@@ -114,7 +115,8 @@ class PaintedLayer:
             painted = dict(shared_out(Mix(((audio, 1 / gain),)), carriers))
         if self._wishes.balance_db:
             gains = balance_gains(_sum_of(painted), self.controls.asked_melody, self._wishes.balance_db)
-            painted = _filtered(painted, gains, folder, lambda share: sounding(0.5 + share / 2))
+            painted = _filtered(painted, gains, folder / "balanced", lambda share: sounding(0.5 + share / 2))
+            shutil.rmtree(folder / "filtered", ignore_errors=True)  # an hour of a stem takes 1.4 GB
         return painted
 
     def close(self) -> None:
@@ -132,8 +134,9 @@ class PaintedLayer:
                 "strength": self._strength,
                 "seed": self._wishes.seed,
                 "sampling": asdict(self._wishes.sampling),
+                "levels": make_scheduler(self._wishes.sampling, self._strength)[1].tolist(),
                 "checkpoints": self._painter.digests,
-                "device": str(self._painter.device),
+                "device": [str(self._painter.device), str(precision_of(self._painter.device))],
                 "versions": [torch.__version__, diffusers.__version__],
             }
         )
@@ -156,11 +159,11 @@ def _sum_of(sounds: Mapping[str, Sound]) -> Mix:
 
 
 def _filtered(sounds: Mapping[str, Sound], gains: Gains, folder: Path, progress: Report) -> dict[str, Sound]:
-    """Each of ``sounds`` through ``gains``, in new files in ``folder``."""
+    """Each of ``sounds`` through ``gains``, in files in ``folder``, which is made."""
+    folder.mkdir()
     found: dict[str, Sound] = {}
     for number, (key, sound) in enumerate(sounds.items(), 1):
-        path = folder / f"{len(list(folder.iterdir()))}.f32"
-        with SampleWriter(path, sound.channels, sound.sample_rate) as writer:
+        with SampleWriter(folder / f"{number}.f32", sound.channels, sound.sample_rate) as writer:
             for block in filtered_blocks(sound, gains):
                 writer.write(block)
             found[key] = writer.sound

@@ -120,7 +120,7 @@ def _steadied(painted: Mel, start: Mel, strength: float) -> Mel:
     """``painted``, what it adds to ``start`` smoothed over time: networks waver where an instrument does not."""
     sigma_frames = (1.0 - strength) * STEADIEST_S * SPEC.frame_hz
     added = gaussian_filter1d(painted.log - start.log, sigma_frames, axis=1, mode="nearest")
-    return Mel(start.log + added)
+    return Mel(np.maximum(start.log + added, np.float32(math.log(SPEC.floor))))
 
 
 @dataclass(frozen=True, eq=False)

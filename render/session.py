@@ -1,9 +1,9 @@
 """From a MIDI file to a mastered recording in a chosen style: the engine ``diffusion``, its rungs joined.
 
-``read_performance`` -> ``layers_of`` -> ``synthesize_files`` (beside it ``Painter.paint``) -> ``laid_on`` -> ``master``
--> ``write_wav``: each can be called on its own. Sound lies in files of raw samples and is read in blocks, so a long cue
-needs hardly more memory than a short one. The MIDI file is only read. Stems carry the gain of the mix but no limiter,
-so they sum to the mix where no limiter was needed.
+``read_performance`` -> ``layers_of`` -> ``synthesize_files`` -> ``laid_on`` -> ``master`` -> ``write_wav``: each can be
+called on its own. Sound lies in files of raw samples and is read in blocks, so a long cue needs hardly more memory than
+a short one. The MIDI file is only read. Stems carry the gain of the mix but no limiter, so they sum to the mix where no
+limiter was needed.
 """
 
 from __future__ import annotations
@@ -87,7 +87,8 @@ def paint_midi(
         raise ValueError(f"loudness preset {loudness!r} is not one of {', '.join(PRESETS)}")
     font = find_soundfont(soundfont)
     performance = read_performance(midi, limits.midi)
-    layers = layers_of(performance, STYLES[style.carrier], wishes.strengths, style.usual_strength)
+    usual = style.usual_strength if wishes.melody_from is None else 1.0  # the synthesis plays another tune
+    layers = layers_of(performance, STYLES[style.carrier], wishes.strengths, usual)
     played = _played(performance, layers, by_track=stems is not None)
     frames = SPEC.frames(length_samples_of(performance, length_s, tail_s), SAMPLE_RATE)
     mood = MoodCurve.of(performance)

@@ -161,6 +161,10 @@ def test_a_borrowed_melody_is_told_and_not_filtered_from_the_scores_own(midi, fo
     tune, out = tmp_path / "tune.wav", tmp_path / "a.wav"
     wave = 0.3 * np.sin(2 * np.pi * 311.0 * np.arange(96_000) / 48_000)
     write_wav(Audio(wave[None].astype(np.float32)), tune)
+    assert paint(midi, out, "--borrow-melody", tune, "--style", "harp", "--json") == 0
+    assert (
+        json.loads(capsys.readouterr().out)["painting"]["strengths"]["Piano"] == 1.0
+    )  # its synthesis has another
     assert paint(midi, out, "--borrow-melody", tune, "--style", tune, "--json") == 0
     told = json.loads(capsys.readouterr().out)["painting"]
     assert told["method"] == "phase"

@@ -102,12 +102,10 @@ def test_the_stereo_image_stays(method, target):
     assert np.abs(right - 0.25 * left).max() < 1e-5
 
 
-def test_gains_are_limited_and_what_is_out_of_reach_is_told(bright, target):
-    assert filter_gains(target, bright).out_of_reach < 0.1
+def test_gains_are_limited(bright, target):
     faint = Audio(bright.samples * np.float32(1e-3))
     gains = filter_gains(target, faint)
     assert np.abs(gains.log).max() <= MAX_GAIN_DB / 8.68
-    assert gains.out_of_reach > 0.5
 
 
 def test_silence_stays_silence(bright, target):

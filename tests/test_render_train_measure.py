@@ -183,10 +183,12 @@ def test_adherence_of_an_obedient_engine_holds(measured: list[Measured]) -> None
 
 
 def test_the_controlnet_line_is_a_difference_clip_by_clip(measured: list[Measured]) -> None:
-    (line,) = controlnet_lines(measured, np.random.default_rng(0))
-    lost = line.beside[CONCATENATED].value - line.beside["ControlNet"].value
-    assert line.figure.value == pytest.approx(lost)
+    line, before = controlnet_lines(measured, np.random.default_rng(0))
+    for each in (line, before):
+        lost = each.beside[CONCATENATED].value - each.beside["ControlNet"].value
+        assert each.figure.value == pytest.approx(lost)
     assert line.holds
+    assert before.holds is None
 
 
 def test_styles_frechet_and_mel_to_audio(measured: list[Measured], judge: StyleClassifier) -> None:

@@ -1,7 +1,8 @@
 """Make the checkpoints that ship: ``python -m render.train.export DATA --midi MIDI_FOLDER --branch RUN``.
 
 Codec, base and branch become safetensors in float16, each with a model card: what it was trained on and under which
-licences, seed, time, steps, and the loss on the tuning takes. ``--figures`` adds what `render.train.measure` printed.
+licences, seed, time, steps, and the loss on the tuning takes. ``--figures`` adds what `render.train.measure` printed,
+``--heard`` what pictures and ears found wrong.
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ def main() -> None:
     parser.add_argument("--midi", type=Path, required=True, help="the folder that the takes were made from")
     parser.add_argument("--branch", type=Path, required=True, help="run folder of render.train.controlnet")
     parser.add_argument("--figures", type=Path, help="JSON file that render.train.measure wrote")
+    parser.add_argument("--heard", type=Path, help="text file: what is audibly wrong still, a line each")
     parser.add_argument("-o", "--output", type=Path, default=FOLDER)
     args = parser.parse_args()
     predictor, progress = load_controlled_run(args.branch)
@@ -57,6 +59,8 @@ def main() -> None:
     told = {"licence": LICENCE, "data": data_of(args.data, args.midi)}
     if args.figures:
         told["figures"] = _read_json(args.figures)
+    if args.heard:
+        told["audibly_wrong"] = args.heard.read_text(encoding="utf-8").splitlines()
     save_codec(load_codec(args.branch), args.output, told)
     save_base(predictor.base, args.output, {**told, "training": read_card(args.branch, "base")["training"]})
     card = {

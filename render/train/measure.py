@@ -37,7 +37,7 @@ from render.style_source import load_encoder
 from render.train.adapt import Learning
 from render.train.clips import CLIP_S, Clip, held_out_clips
 from render.train.engine import FilePainter, ShippedEngine, painter_of_run
-from render.train.figures import Report
+from render.train.figures import Line, Report
 from render.train.measure_clips import (
     CODEC,
     CONCATENATED,
@@ -62,6 +62,7 @@ from render.train.measure_clips import (
 from render.train.measure_learning import learning_lines
 from render.train.measure_long import STYLES, long_cue, measure_cue
 from render.train.style_classifier import load_classifier as load_judge
+from render.train.style_classifier import own_figure
 
 SOUNDS = {
     "adherence": (FROM_MIDI, FROM_AUDIO),
@@ -141,6 +142,9 @@ def measure_all(args: argparse.Namespace) -> Report:
         judges = Judges(judge, load_classifier(args.classifier) if "fad" in wanted else None)
         measured = look_at_clips(clips, engine, judges, args, sounds)
         report = clip_sections(wanted, measured, judge.names, np.random.default_rng(args.seed))
+        if "styles" in wanted:
+            own = own_figure(judge, args.data, args.seed)
+            report.add("styles", Line("style of true renderings, all held-out takes", own, at_least=0.95))
         report.notes["clips"] = {
             "count": len(clips), "seconds": CLIP_S, "styles": len({clip.style for clip in clips}), "seed": args.seed,
         }  # fmt: skip
