@@ -38,13 +38,14 @@ from render.spectral import (
 )
 
 METHODS = ("filter", "phase", "griffin-lim")
-ROUNDS = {"filter": 3, "phase": 4, "griffin-lim": 32}
+ROUNDS = {"filter": 4, "phase": 4, "griffin-lim": 32}
 MAX_GAIN_DB = 30.0
 MAX_CORRECTION_DB = 12.0
 CORRECTION_SIGMA_FRAMES = 8.0
 
 _NEPER_DB = 20 / np.log(10)  # dB of one natural logarithm of amplitude
 _FORESEEN_ROUNDS = 3  # of filtering, as if windows did not overlap: cheap, and most of the way
+_OVER_RELAXATION = np.float32(1.3)  # neighbouring bands and frames undo some of every correction
 _INVERSION_ROUNDS = 20
 _PHASE_BLOCK_FRAMES = 512
 _FINE_SHARE = 0.5  # how much of the carrier's fine structure `phase` takes over
@@ -117,7 +118,7 @@ def _block_gains(
 
     def bettered(gains: np.ndarray, heard: np.ndarray) -> np.ndarray:
         measured = 0.5 * np.log(np.maximum(heard @ bank.T, np.float32(spec.floor**2)))
-        return np.clip(gains + wanted - measured, -limit, limit)
+        return np.clip(gains + _OVER_RELAXATION * (wanted - measured), -limit, limit)
 
     gains = np.zeros_like(wanted)
     for _ in range(_FORESEEN_ROUNDS):

@@ -69,12 +69,15 @@ def _paint_and_count(paint: Paint, job: Job) -> tuple[Painted, int]:
 
 
 def long_cue(data: Path, pieces: Path, style: str, length_s: float = LONG_S) -> tuple[Recipe, Performance]:
-    """The held-out takes of a style one after the other, again from the first if need be, cut to ``length_s``."""
+    """The held-out takes of a style one after the other, cut to ``length_s``; the last minute repeats the music of the
+    first, as film cues like to, so that what differs between them is how it sounds."""
     recipes = [recipe for recipe in recipes_of(data, "held-out") if recipe.style == style]
     parts: list[Performance] = []
     while sum(part.end_s for part in parts) < length_s:
         parts.append(performance_of(recipes[len(parts) % len(recipes)], pieces)[0])
-    return recipes[0], excerpt(joined(parts, 0.0), 0.0, length_s)
+    music = joined(parts, 0.0)
+    whole = [excerpt(music, 0.0, length_s - SHORT_S), excerpt(music, 0.0, SHORT_S)]
+    return recipes[0], excerpt(joined(whole, 0.0), 0.0, length_s)
 
 
 def measure_cue(

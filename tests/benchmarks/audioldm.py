@@ -2,7 +2,7 @@
 
 Both have random weights, which cost as much as trained ones, and go the same number of steps over the same seconds of
 music, on one thread, in turns, in one process; times are processor time. Ours are the shipped sizes under the shipped
-guidance (three evaluations at every third step, two of them with the branch; one at the others), from controls to
+guidance (three evaluations at every fourth step, two of them with the branch; one at the others), from controls to
 sound: sampling, codec, and filtering a synthesis, which is at hand. AudioLDM has its own structure, narrowed to as many
 parameters in UNet, codec and HiFi-GAN together, and its own guidance (two evaluations a step); its text is embedded
 beforehand. Both compute in the type that ours chooses for this processor. One evaluation of each network is timed as
