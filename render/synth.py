@@ -26,6 +26,7 @@ import numpy as np
 from render.audio import SAMPLE_RATE, Audio
 from render.errors import BadInput, NotInstalled, OutOfResources
 from render.events import Performance
+from render.notes import notes_of
 from render.seating import event_rows, seat
 from render.smf import NOTE_ON
 from render.soundfont import INSTALL_HINT, check_soundfont
@@ -39,6 +40,8 @@ from render.synth_worker import (
 
 SILENCE = 1e-5  # -100 dB full scale
 _POLL_S = 0.02
+_VOICES_A_NOTE, _LONGEST_RELEASE_S = 6, 10.0  # layers of a stereo sample; how long it may ring after its end
+_FEWEST_VOICES, _MOST_VOICES = 256, 4096
 _STEREO_FRAME_BYTES = 8
 _FADE_S = 0.05
 _OUT_OF_MEMORY = re.compile(r"out of memory|MemoryError|failed to allocate|cannot allocate", re.IGNORECASE)
@@ -189,7 +192,7 @@ def synthesize_files(
         "sample_rate": sample_rate,
         "frames": frames,
         "gain": gain,
-        "polyphony": 4096,
+        "polyphony": voices_of(performance),
         "buses": seating.buses,
         "stems": seating.outputs,
         "parts": [{"channel": seating.channels[i], "is_drums": parts[i].is_drums} for i in seating.channels],
@@ -230,6 +233,15 @@ def synthesize_files(
     if len(silent) == len(sounds):
         raise _nothing_sounds(performance, frames / sample_rate, soundfont)
     return SynthesisFiles(sounds, tuple(silent))
+
+
+def voices_of(performance: Performance) -> int:
+    """How many voices FluidSynth needs so that none is cut short. Every event costs it time for each of them, whether
+    it sounds or not."""
+    notes = notes_of(performance)
+    changes_s = np.concatenate([notes.onset_s, notes.end_s + _LONGEST_RELEASE_S])
+    change = np.repeat([1, -1], len(notes))[np.argsort(changes_s, kind="stable")]
+    return int(np.clip(_VOICES_A_NOTE * change.cumsum().max(initial=0), _FEWEST_VOICES, _MOST_VOICES))
 
 
 @dataclass(frozen=True)

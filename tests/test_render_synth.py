@@ -8,6 +8,7 @@ import sys
 import mido
 import numpy as np
 import pytest
+from render_performances import performance, scale
 
 from render import synth
 from render.audio import Audio
@@ -15,7 +16,7 @@ from render.errors import BadInput, NotInstalled, OutOfResources
 from render.events import read_performance
 from render.pipeline import Limits, render_midi, sum_of, write_stems
 from render.soundfont import find_soundfont
-from render.synth import SynthLimits, synthesize
+from render.synth import SynthLimits, synthesize, voices_of
 
 
 @pytest.fixture(scope="module")
@@ -202,3 +203,10 @@ def test_damaged_midi_files(shared_data, font, tmp_path):
             continue
         sound = synthesize(performance, font, length_s=min(performance.end_s, 10.0)).audio["mix"]
         assert sound.peak > 1e-4, path.name
+
+
+def test_voices_suffice_for_the_notes_that_may_still_ring():
+    few = performance(scale([60, 62, 64], beat_s=1.0))
+    many = performance(*(scale([60 + i] * 8, beat_s=0.5) for i in range(12)))
+    huge = performance(*(scale([60] * 200, beat_s=0.05) for _ in range(12)))
+    assert [voices_of(each) for each in (few, many, huge)] == [256, 6 * 12 * 8, 4096]
