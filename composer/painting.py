@@ -69,7 +69,8 @@ def paint(
     from render import checkpoints
     from render.diffusion import Sampling
     from render.layers import Strengths
-    from render.painted_layer import FILTER, PHASE, Wishes
+    from render.mel_to_audio import PHASE
+    from render.painted_layer import Wishes
     from render.session import paint_midi
     from render.style_source import load_encoder, style_source
 
@@ -85,7 +86,7 @@ def paint(
     }
     strengths = options.strength or []
     # A filter leaves the score's own tune where another is borrowed.
-    usual_method = FILTER if options.borrow_melody is None else PHASE
+    usual_method = source.usual_method if options.borrow_melody is None else PHASE
     wishes = Wishes(
         strengths=Strengths(
             next((wish.strength for wish in reversed(strengths) if wish.track is None), None),

@@ -97,7 +97,7 @@ def painting_options(style_option: str) -> ArgumentParser:
     group.add_argument(
         "--method",
         choices=METHODS,
-        help="from the painted spectrogram to sound; default filter, with --borrow-melody phase",
+        help="from the painted spectrogram to sound; default filter; phase for a borrowed melody or recordings",
     )
     group.add_argument(
         "--balance",

@@ -37,7 +37,7 @@ from render.spectral import (
     transform,
 )
 
-METHODS = ("filter", "phase", "griffin-lim")
+METHODS = (FILTER, PHASE, GRIFFIN_LIM) = ("filter", "phase", "griffin-lim")
 ROUNDS = {"filter": 4, "phase": 4, "griffin-lim": 32}
 MAX_GAIN_DB = 30.0
 MAX_CORRECTION_DB = 12.0

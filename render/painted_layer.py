@@ -20,14 +20,13 @@ from render.events import Performance
 from render.filtering import Gains, filtered_blocks
 from render.layers import Layer, Strengths
 from render.mel import Mel
-from render.mel_to_audio import METHODS, filter_gains, mel_to_audio
+from render.mel_to_audio import FILTER, METHODS, filter_gains, mel_to_audio
 from render.painting import Painter, spectrum_of
 from render.recordings import borrowed
 from render.resume import Journal, journal_of
 from render.sounds import Mix, SampleWriter, Sound, in_memory
 from render.stems import shared_out
 
-FILTER, PHASE = METHODS[:2]
 Report = Callable[[float], None]  # takes the share done, 0-1
 
 

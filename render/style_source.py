@@ -19,6 +19,7 @@ from render.audio import Audio
 from render.checkpoints import FOLDER, REMEDY, fill, read_tensors, save_network
 from render.errors import BadInput, did_you_mean
 from render.mel import mel_of
+from render.mel_to_audio import FILTER, PHASE
 from render.models.style_encoder import StyleEncoder, StyleEncoderConfig, embed_windows, mean_embedding
 from render.recordings import read_recording
 from render.soundfont import sha256_of
@@ -57,6 +58,11 @@ class StyleSource:
     def usual_strength(self) -> float:
         """How strongly to paint where nobody says, 0-1."""
         return NAMED_STRENGTH if self.kind == "named" else OTHER_STRENGTH
+
+    @property
+    def usual_method(self) -> str:
+        """How to make sound where nobody says: a filter cannot give a carrier the partials of another instrument."""
+        return FILTER if self.kind == "named" else PHASE
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,7 @@ def test_a_named_style(encoder, folder):
     source = style_source("harp", encoder, folder=folder)
     assert (source.kind, source.carrier, source.learned, source.recording) == ("named", "harp", None, None)
     assert 0.0 < source.usual_strength < 1.0
+    assert source.usual_method == "filter"
     torch.testing.assert_close(source.embedding, encoder.named("harp"))
 
 
@@ -52,7 +53,7 @@ def test_a_learned_style_by_name_and_by_path(encoder, folder):
         assert (source.name, source.kind, source.carrier) == ("viola", "learned", "string-quartet")
         assert source.resembles[0][0] == "harp"
         assert source.sha256 == sha256_of(folder / "viola.safetensors")
-        assert source.usual_strength == 1.0
+        assert (source.usual_strength, source.usual_method) == (1.0, "phase")
     assert style_source("viola", encoder, carrier="pop", folder=folder).carrier == "pop"
 
 
@@ -64,7 +65,7 @@ def test_a_recording_takes_the_nearest_style_as_its_carrier(encoder, folder, tmp
     assert source.recording is not None
     assert source.recording.sample_rate == 48_000
     assert source.sha256 == sha256_of(path)
-    assert source.usual_strength == 1.0
+    assert (source.usual_strength, source.usual_method) == (1.0, "phase")
     torch.testing.assert_close(source.embedding.norm(), torch.tensor(1.0))
     assert style_source(str(path), encoder, carrier="choir", folder=folder).carrier == "choir"
 

@@ -44,7 +44,7 @@ class ShippedEngine:
     font: Path
     concat: Painter | None = None
     sampling: Sampling = DEFAULT_SAMPLING
-    method: str = "filter"
+    method: str | None = None
     _found: dict[str, tuple[StyleSource, Painter]] = field(default_factory=dict)
 
     def source(self, style: str) -> tuple[StyleSource, Painter]:
@@ -78,7 +78,8 @@ class ShippedEngine:
             start=mel_of(synthesis),
             strength=source.usual_strength,
         )
-        return mel_to_audio(mel, synthesis, self.method, dynamics_db=controls.asked_dynamics_db, seed=seed)
+        method = self.method or source.usual_method
+        return mel_to_audio(mel, synthesis, method, dynamics_db=controls.asked_dynamics_db, seed=seed)
 
     def balance(self, painted: Audio, controls: RenderControls) -> Audio:
         """See `measure_clips.Engine`."""
@@ -90,7 +91,7 @@ class ShippedEngine:
 
     def mel_to_audio(self, mel: Mel, synthesis: Audio) -> Audio:
         """Sound with the mel, nothing corrected."""
-        return mel_to_audio(mel, synthesis, self.method)
+        return mel_to_audio(mel, synthesis)
 
 
 def painter_of_run(run: Path) -> Painter:

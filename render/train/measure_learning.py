@@ -16,13 +16,14 @@ from pathlib import Path
 
 import numpy as np
 
-from render.audio import write_wav
-from render.controls import controls_of_audio, controls_of_performance
+from render.audio import Audio, write_wav
+from render.controls import RenderControls, controls_of_audio, controls_of_performance
 from render.mel import mel_of
 from render.metrics.adherence import melody_accuracy
 from render.metrics.spread import mean_figure
 from render.models.controlnet import ControlledTransformer
 from render.models.lora import add_adapters, trained_share
+from render.styles import STYLES, restyle
 from render.train.adapt import Learning, fit, learn_style, read_recordings
 from render.train.clips import Clip, reference_of
 from render.train.engine import ShippedEngine
@@ -64,8 +65,7 @@ def learning_lines(
         }
         chosen = [as_unseen(clip, name) for clip in _some(clips, CLIPS_A_STYLE, number)]
         for clip in chosen:
-            synthesis = engine.synthesis(clip.performance, str(styles[LEARNED]))
-            asked = controls_of_performance(clip.performance, mel_of(synthesis).frames)
+            synthesis, asked = _synthesis_and_controls(engine, clip, styles[LEARNED])
             painted = {
                 kind: engine.balance(engine.paint(synthesis, str(path), asked, learning.seed), asked)
                 for kind, path in styles.items()
@@ -113,8 +113,7 @@ def _cost_lines(
         found_after[f"{kind}: best weights found after"] = plain(best.seconds / seconds[kind])
     accuracy: dict[str, list[float]] = {kind: [] for kind in networks}
     for clip in clips:
-        synthesis = engine.synthesis(clip.performance, str(style))
-        asked = controls_of_performance(clip.performance, mel_of(synthesis).frames)
+        synthesis, asked = _synthesis_and_controls(engine, clip, style)
         for kind, network in networks.items():
             learned = replace(engine, painter=replace(engine.painter, predictor=network), _found={})
             painted = engine.balance(learned.paint(synthesis, str(style), asked, learning.seed), asked)
@@ -136,6 +135,13 @@ def _cost_lines(
             beside={kind: mean_figure(np.array(values), rng) for kind, values in accuracy.items()},
         ),
     ]
+
+
+def _synthesis_and_controls(engine: ShippedEngine, clip: Clip, style: Path) -> tuple[Audio, RenderControls]:
+    """What the painter is given for a clip in a learned style, played on the instruments of its carrier."""
+    synthesis = engine.synthesis(clip.performance, str(style))
+    played = restyle(clip.performance, STYLES[engine.source(str(style))[0].carrier])
+    return synthesis, controls_of_performance(played, mel_of(synthesis).frames)
 
 
 def _some(clips: Sequence[Clip], count: int, seed: int) -> list[Clip]:
