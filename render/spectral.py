@@ -19,7 +19,7 @@ from typing import TypeVar
 import numpy as np
 import scipy.fft
 from scipy.interpolate import CubicSpline
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import threadpool_limits
 
 from render.mel import MelSpec, band_edges, filterbank, hann, mel_scale
 from render.sounds import Sound
@@ -59,17 +59,12 @@ def in_order(work: Callable[[Block], _Result], todo: list[Block]) -> Iterator[_R
     Meanwhile matrices are multiplied on one thread each: threads within threads wait for one another.
     """
     workers = min(MAX_WORKERS, os.cpu_count() or 1)
-    with _matrix_libraries().limit(limits=1, user_api="blas"), ThreadPoolExecutor(workers) as pool:
+    with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(workers) as pool:
         running = deque(pool.submit(work, block) for block in todo[: workers + 1])
         for block in [*todo[workers + 1 :], *[None] * len(running)]:
             yield running.popleft().result()
             if block is not None:
                 running.append(pool.submit(work, block))
-
-
-@cache
-def _matrix_libraries() -> ThreadpoolController:
-    return ThreadpoolController()
 
 
 def reach(spec: MelSpec, sample_rate: int) -> int:
