@@ -24,7 +24,7 @@ from render.controls import (
     pitch_of,
 )
 from render.filtering import Gains, filtered
-from render.mel import SPEC, MelSpec
+from render.mel import DB_A_NAT, SPEC, MelSpec
 from render.sounds import Sound
 from render.spectral import Block, blocks, in_order, power_of, samples_of, transform
 
@@ -36,7 +36,6 @@ _ROUNDS = 3
 _SIGMA_FRAMES, _TRUNCATED = 1.0, 4
 _SLOPE_SEMITONES = 0.3  # from one class to the next
 _FADE_LOW_HZ, _FADE_HIGH_HZ = 30.0, 500.0  # beyond the range in which chroma is measured
-_NEPER_DB = 20 / np.log(10)
 _TINY = 1e-12
 
 
@@ -65,7 +64,7 @@ def balance_gains(sound: Sound, melody: np.ndarray, limit_db: float = LIMIT_DB) 
     around = _ROUNDS * round(_TRUNCATED * _SIGMA_FRAMES)
     found = list(in_order(work, blocks(frames, around)))
     gains_db = np.concatenate(found) if found else np.zeros((0, CLASSES))
-    return Gains((gains_db.T / _NEPER_DB).astype(np.float32), WINDOWS, class_spread)
+    return Gains((gains_db.T / DB_A_NAT).astype(np.float32), WINDOWS, class_spread)
 
 
 @cache
@@ -88,7 +87,7 @@ def _gains_db(power: np.ndarray, asked: np.ndarray, limit_db: float, sample_rate
     is_asked = asked[:, None] == np.arange(CLASSES)
     gains_db = np.zeros(is_asked.shape, np.float32)
     for _ in range(_ROUNDS):
-        heard = (power * np.exp(2 / _NEPER_DB * gains_db @ spread)) @ bank.T
+        heard = (power * np.exp(2 / DB_A_NAT * gains_db @ spread)) @ bank.T
         level_db = 10 * np.log10(np.maximum(heard, _TINY))
         wanted_db = np.max(level_db, axis=1, where=is_asked, initial=-np.inf, keepdims=True)
         above_db = np.where(is_asked | (asked == NO_CLASS)[:, None], 0.0, level_db + _MARGIN_DB - wanted_db)

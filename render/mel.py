@@ -8,6 +8,7 @@ scale) over power; a mel is the natural logarithm of the band's root power, neve
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -18,6 +19,7 @@ from scipy.signal import get_window
 
 from render.audio import Audio
 
+DB_A_NAT = 20 / math.log(10)  # decibels of one natural logarithm of amplitude
 _BLOCK = 1024  # frames transformed at once
 
 
@@ -77,7 +79,12 @@ def mel_of(audio: Audio, spec: MelSpec = SPEC) -> Mel:
     bank = filterbank(spec, audio.sample_rate)
     columns = [bank @ power for power in power_blocks(audio, spec)]
     power = np.concatenate(columns, axis=1) if columns else np.zeros((spec.bands, 0), np.float32)
-    return Mel((0.5 * np.log(np.maximum(power, spec.floor**2))).astype(np.float32), spec)
+    return Mel(log_amplitude(power, spec), spec)
+
+
+def log_amplitude(power: np.ndarray, spec: MelSpec = SPEC) -> np.ndarray:
+    """A mel's values, float32, for the power of its bands."""
+    return (0.5 * np.log(np.maximum(power, np.float32(spec.floor**2)))).astype(np.float32, copy=False)
 
 
 def power_blocks(audio: Audio, spec: MelSpec = SPEC, window_s: float | None = None) -> Iterator[np.ndarray]:

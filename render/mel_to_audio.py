@@ -22,7 +22,7 @@ from scipy.ndimage import gaussian_filter1d
 from render.audio import SAMPLE_RATE, Audio
 from render.controls import LINE_BINS, dynamics_of_energy, energy_of
 from render.filtering import Gains, filtered, inner_samples, joined, silenced_outside
-from render.mel import Mel, MelSpec, filterbank
+from render.mel import DB_A_NAT, Mel, MelSpec, filterbank, log_amplitude
 from render.sounds import Sound
 from render.spectral import (
     Block,
@@ -38,12 +38,11 @@ from render.spectral import (
 )
 
 METHODS = (FILTER, PHASE, GRIFFIN_LIM) = ("filter", "phase", "griffin-lim")
-ROUNDS = {"filter": 4, "phase": 4, "griffin-lim": 32}
+ROUNDS = {FILTER: 4, PHASE: 4, GRIFFIN_LIM: 32}
 MAX_GAIN_DB = 30.0
 MAX_CORRECTION_DB = 12.0
 CORRECTION_SIGMA_FRAMES = 8.0
 
-_NEPER_DB = 20 / np.log(10)  # dB of one natural logarithm of amplitude
 _FORESEEN_ROUNDS = 3  # of filtering, as if windows did not overlap: cheap, and most of the way
 _OVER_RELAXATION = np.float32(1.3)  # neighbouring bands and frames undo some of every correction
 _INVERSION_ROUNDS = 20
@@ -56,7 +55,7 @@ _TINY = np.float32(1e-12)
 def mel_to_audio(
     mel: Mel,
     carrier: Audio | None,
-    method: str = "filter",
+    method: str = FILTER,
     *,
     dynamics_db: np.ndarray | None = None,
     seed: int = 0,
@@ -69,11 +68,11 @@ def mel_to_audio(
     """
     if method not in METHODS:
         raise ValueError(f"method {method!r} is not one of {', '.join(METHODS)}")
-    if carrier is None and method != "griffin-lim":
+    if carrier is None and method != GRIFFIN_LIM:
         raise ValueError(f"method {method!r} needs a carrier; griffin-lim does without")
-    if method == "filter" and carrier is not None:
+    if method == FILTER and carrier is not None:
         return filtered(carrier, filter_gains(mel, carrier, dynamics_db=dynamics_db))
-    audio = _with_phases(mel, carrier, ROUNDS[method], None if method == "phase" else seed)
+    audio = _with_phases(mel, carrier, ROUNDS[method], None if method == PHASE else seed)
     if dynamics_db is None:
         return audio
     correction = _correction(energy_of(audio), dynamics_db)
@@ -81,7 +80,7 @@ def mel_to_audio(
 
 
 def filter_gains(
-    mel: Mel, carrier: Sound, *, dynamics_db: np.ndarray | None = None, rounds: int = ROUNDS["filter"]
+    mel: Mel, carrier: Sound, *, dynamics_db: np.ndarray | None = None, rounds: int = ROUNDS[FILTER]
 ) -> Gains:
     """The gains that bring ``carrier`` to ``mel``, measured ``rounds`` times (at least once), and its level to
     ``dynamics_db``.
@@ -110,15 +109,15 @@ def _block_gains(
     wanted: np.ndarray, carrier: Sound, spec: MelSpec, block: Block, rounds: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Log gains of a block, (frames, bands), and the energy of the filtered sound (frames,)."""
-    rate, limit = carrier.sample_rate, np.float32(MAX_GAIN_DB / _NEPER_DB)
+    rate, limit = carrier.sample_rate, np.float32(MAX_GAIN_DB / DB_A_NAT)
     spectra = transform(samples_of(carrier, spec, block), spec, rate)
     power = power_of(spectra)
     spline, bank = band_spline(spec, rate), filterbank(spec, rate)
     wanted = np.maximum(wanted, np.float32(np.log(spec.floor)))
 
     def bettered(gains: np.ndarray, heard: np.ndarray) -> np.ndarray:
-        measured = 0.5 * np.log(np.maximum(heard @ bank.T, np.float32(spec.floor**2)))
-        return np.clip(gains + _OVER_RELAXATION * (wanted - measured), -limit, limit)
+        missing = wanted - log_amplitude(heard @ bank.T, spec)
+        return np.clip(gains + _OVER_RELAXATION * missing, -limit, limit)
 
     gains = np.zeros_like(wanted)
     for _ in range(_FORESEEN_ROUNDS):
@@ -136,7 +135,7 @@ def _correction(energy: np.ndarray, dynamics_db: np.ndarray) -> np.ndarray:
     """Log gains (frames,) float32 that bring sound of ``energy`` (frames,) to ``dynamics_db``, smoothly."""
     _check_frames(len(energy), len(dynamics_db), "dynamics")
     missing = np.clip(dynamics_db - dynamics_of_energy(energy), -MAX_CORRECTION_DB, MAX_CORRECTION_DB)
-    correction = gaussian_filter1d(missing, CORRECTION_SIGMA_FRAMES, mode="nearest") / _NEPER_DB
+    correction = gaussian_filter1d(missing, CORRECTION_SIGMA_FRAMES, mode="nearest") / DB_A_NAT
     return correction.astype(np.float32)
 
 

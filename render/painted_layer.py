@@ -95,7 +95,7 @@ class PaintedLayer:
 
         The sum of the carriers gets the mel and the balance, and each its share of it, at the carriers' level.
         """
-        carrier = _sum_of(carriers)
+        carrier = Mix.of(carriers.values())
         spectrum = spectrum_of(carrier)
         self.gain_db = level_gap_db(spectrum.energy, self.controls.dynamics_db)
         if self._mel is None:
@@ -113,7 +113,9 @@ class PaintedLayer:
             )
             painted = dict(shared_out(Mix(((audio, 1 / gain),)), carriers))
         if self._wishes.balance_db:
-            gains = balance_gains(_sum_of(painted), self.controls.asked_melody, self._wishes.balance_db)
+            gains = balance_gains(
+                Mix.of(painted.values()), self.controls.asked_melody, self._wishes.balance_db
+            )
             painted = _filtered(painted, gains, folder / "balanced", lambda share: sounding(0.5 + share / 2))
             shutil.rmtree(folder / "filtered", ignore_errors=True)  # an hour of a stem takes 1.4 GB
         return painted
@@ -151,10 +153,6 @@ class PaintedLayer:
             progress=progress,
             warn=self._warn,
         )
-
-
-def _sum_of(sounds: Mapping[str, Sound]) -> Mix:
-    return Mix(tuple((sound, 1.0) for sound in sounds.values()))
 
 
 def _filtered(sounds: Mapping[str, Sound], gains: Gains, folder: Path, progress: Report) -> dict[str, Sound]:

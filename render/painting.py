@@ -19,7 +19,7 @@ from render.checkpoints import FOLDER, load_codec, load_predictor, read_card
 from render.controls import LINE_BINS, RenderControls, channels
 from render.diffusion import DEFAULT_SAMPLING, Conditions, Journal, Sampling, sample
 from render.errors import NotInstalled
-from render.mel import SPEC, Mel, filterbank
+from render.mel import SPEC, Mel, filterbank, log_amplitude
 from render.models.codec import PATCH, PcaCodec
 from render.models.predictor import Predictor
 from render.sounds import Sound
@@ -132,8 +132,7 @@ class Spectrum:
 
     def mel(self, gain_db: float = 0.0) -> Mel:
         """The sound's mel after a gain."""
-        power = self.power * np.float32(10 ** (gain_db / 10))
-        return Mel((0.5 * np.log(np.maximum(power, SPEC.floor**2))).astype(np.float32))
+        return Mel(log_amplitude(self.power * np.float32(10 ** (gain_db / 10))))
 
 
 def spectrum_of(sound: Sound) -> Spectrum:

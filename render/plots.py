@@ -20,7 +20,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from render.controls import FLOOR_DB, RenderControls
 from render.files import replacing
-from render.mel import SPEC, Mel, MelSpec
+from render.mel import DB_A_NAT, SPEC, Mel, MelSpec
 
 BLACK, GREY, ORANGE, BLUE, VERMILION = "#000000", "#767676", "#E69F00", "#0072B2", "#D55E00"
 HEAT, SHARES = "cividis", "Greys"
@@ -30,7 +30,6 @@ PITCH_CLASSES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B"
 TICKS_HZ = (100, 500, 1000, 2000, 5000, 10_000)
 WIDTH_IN, DPI = 9.0, 120
 FORMATS = (".png", ".svg", ".pdf")
-_DB_A_NAT = 20 / math.log(10)
 _STYLE: dict[Any, Any] = {
     "font.size": 8.0,
     "axes.linewidth": 0.6,
@@ -78,7 +77,7 @@ def picture(
         figure.suptitle(title, x=0.01, ha="left", fontsize=10)
         _draw_chroma(rows[0], asked, generated.controls, frames)
         _draw_dynamics(rows[1], asked, shown, frames)
-        loudest_db = max(float(sound.mel.log[:, :frames].max()) for sound in shown.values()) * _DB_A_NAT
+        loudest_db = max(float(sound.mel.log[:, :frames].max()) for sound in shown.values()) * DB_A_NAT
         for axes, (name, sound) in zip(rows[2:], shown.items(), strict=True):
             image = _draw_mel(axes, name, sound.mel, frames, loudest_db)
         figure.colorbar(image, ax=rows[2:].tolist(), label="dB", pad=0.01, fraction=0.03)
@@ -137,7 +136,7 @@ def _heard_curves(shown: dict[str, Heard]) -> list[tuple[str, RenderControls, st
 
 def _draw_mel(axes: Axes, name: str, mel: Mel, frames: int, loudest_db: float) -> Any:
     image = axes.imshow(
-        pooled(mel.log[:, :frames]) * _DB_A_NAT,
+        pooled(mel.log[:, :frames]) * DB_A_NAT,
         extent=(0, frames / SPEC.frame_hz, -0.5, mel.spec.bands - 0.5),
         origin="lower",
         aspect="auto",

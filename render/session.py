@@ -137,7 +137,7 @@ def paint_midi(
                 )
                 (folder / f"painted{index}").mkdir()
                 sounds |= coat.laid_on(carriers, folder / f"painted{index}", diffusion, sound)
-        mastered = master(Mix(tuple((sound, 1.0) for sound in sounds.values())), loudness)
+        mastered = master(Mix.of(sounds.values()), loudness)
         write_wav(mastered.sound, out)
         tracks = _by_track(sounds) if stems is not None else {}
         gain_db, quieter = stem_gain_db(tracks.values(), mastered.gain_db)
@@ -186,7 +186,7 @@ def _keys_of(layer: int, sounds: Iterable[str]) -> list[str]:
 
 def _mixed(sounds: Mapping[str, Sound], layer: int) -> Mix:
     """The sum of a layer's sounds."""
-    return Mix(tuple((sounds[key], 1.0) for key in _keys_of(layer, sounds)))
+    return Mix.of(sounds[key] for key in _keys_of(layer, sounds))
 
 
 def _by_track(sounds: Mapping[str, Sound]) -> dict[str, Sound]:
@@ -194,7 +194,7 @@ def _by_track(sounds: Mapping[str, Sound]) -> dict[str, Sound]:
     found: dict[str, list[Sound]] = {}
     for key, sound in sounds.items():
         found.setdefault(key.split("/", 1)[1], []).append(sound)
-    return {name: Mix(tuple((sound, 1.0) for sound in parts)) for name, parts in found.items()}
+    return {name: Mix.of(parts) for name, parts in found.items()}
 
 
 def _make_folder(folder: Path) -> None:

@@ -5,7 +5,7 @@ A `Sound` is anything with a sample rate, a number of channels, a length, and ``
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -83,6 +83,11 @@ class Mix:
     """The sum of ``parts``, each with its gain. They agree in shape and sample rate."""
 
     parts: tuple[tuple[Sound, float], ...]
+
+    @classmethod
+    def of(cls, sounds: Iterable[Sound]) -> Mix:
+        """The sum of ``sounds`` as they are."""
+        return cls(tuple((sound, 1.0) for sound in sounds))
 
     def __post_init__(self) -> None:
         shapes = {(part.sample_rate, part.channels, part.length_samples) for part, _ in self.parts}

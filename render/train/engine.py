@@ -44,7 +44,6 @@ class ShippedEngine:
     font: Path
     concat: Painter | None = None
     sampling: Sampling = DEFAULT_SAMPLING
-    method: str | None = None
     _found: dict[str, tuple[StyleSource, Painter]] = field(default_factory=dict)
 
     def source(self, style: str) -> tuple[StyleSource, Painter]:
@@ -78,8 +77,9 @@ class ShippedEngine:
             start=mel_of(synthesis),
             strength=source.usual_strength,
         )
-        method = self.method or source.usual_method
-        return mel_to_audio(mel, synthesis, method, dynamics_db=controls.asked_dynamics_db, seed=seed)
+        return mel_to_audio(
+            mel, synthesis, source.usual_method, dynamics_db=controls.asked_dynamics_db, seed=seed
+        )
 
     def balance(self, painted: Audio, controls: RenderControls) -> Audio:
         """See `measure_clips.Engine`."""
