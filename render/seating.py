@@ -1,4 +1,4 @@
-"""Parts on the channels and buses of one FluidSynth, and their events as a table.
+"""Parts shared out to synthesizers, on the channels and buses of each, and their events as a table.
 
 FluidSynth sends channel c to bus c modulo the number of buses; every bus has effects of its own.
 """
@@ -14,6 +14,9 @@ from render.errors import BadInput
 from render.events import Part
 from render.synth_worker import GRID_FRAMES, MAX_BUSES, MAX_CHANNELS
 
+CREWS = 2  # the same on every machine: the sum of what they play is rounded as they share it
+_WORTH_A_CREW_S = 60.0  # of notes: starting a process takes about as long as playing them
+
 
 @dataclass(frozen=True)
 class Seating:
@@ -22,6 +25,27 @@ class Seating:
     buses: int
     channels: dict[int, int]
     outputs: list[list[int]]
+
+
+def crews_of(groups: Mapping[str, Sequence[int]], sounding_s: np.ndarray) -> list[dict[str, list[int]]]:
+    """The parts of every group shared out to one or two crews that have about as much to play: group -> its parts.
+
+    ``sounding_s``: seconds of notes in every part, (parts,). A group may be in both crews.
+    """
+    seconds = {part: float(sounding_s[part]) for group in groups.values() for part in group}
+    count = int(np.clip(sum(seconds.values()) // _WORTH_A_CREW_S, 1, min(CREWS, max(len(seconds), 1))))
+    loads = [0.0] * count
+    crew_of = {}
+    for part in sorted(seconds, key=lambda part: -seconds[part]):
+        crew_of[part] = loads.index(min(loads))
+        loads[crew_of[part]] += seconds[part]
+    crews: list[dict[str, list[int]]] = [{} for _ in loads]
+    for name, group in groups.items():
+        for number, crew in enumerate(crews):
+            members = [part for part in group if crew_of[part] == number]
+            if members or (number == 0 and not group):
+                crew[name] = members
+    return crews
 
 
 def seat(groups: Sequence[Sequence[int]]) -> Seating:

@@ -1,9 +1,9 @@
-"""FluidSynth in a guarded child process: a `Performance` in, one `Audio` a stem out.
+"""FluidSynth in guarded child processes: a `Performance` in, one `Audio` a stem out.
 
-The child (`render.synth_worker`) has limits on wall-clock time, processor time, memory and file size, and a private
-folder; what it wrote is checked here, because FluidSynth reports success without a SoundFont, with a broken one and
-on a full disk. Every part has a synthesizer channel of its own, so a file may hold up to 256 instruments. Stems
-come from one run in which every part has its own bus and effects, so they sum to the mix.
+A child (`render.synth_worker`, started by `render.synth_process`) has limits and a private folder; what it wrote is
+checked here, because FluidSynth reports success without a SoundFont, with a broken one and on a full disk. Much music
+is shared by two children. Every part has a synthesizer channel of its own, so a file may hold hundreds of instruments,
+and every stem its own buses and effects, so they sum to the mix.
 """
 
 from __future__ import annotations
@@ -11,49 +11,35 @@ from __future__ import annotations
 import json
 import math
 import os
-import re
-import signal
-import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from render.audio import SAMPLE_RATE, Audio
-from render.errors import BadInput, NotInstalled, OutOfResources
+from render.errors import BadInput, OutOfResources
 from render.events import Performance
 from render.notes import notes_of
-from render.seating import event_rows, seat
+from render.seating import crews_of, event_rows, seat
 from render.smf import NOTE_ON
-from render.soundfont import INSTALL_HINT, check_soundfont
-from render.sounds import SampleFile, blocks, in_memory
-from render.synth_worker import (
-    EVENTS_FILE,
-    JOB_FILE,
-    RESULT_FILE,
-    stem_file,
-)
+from render.soundfont import check_soundfont
+from render.sounds import Mix, SampleFile, blocks, in_memory
+from render.synth_process import check_endings, run_jobs
+from render.synth_worker import EVENTS_FILE, JOB_FILE, stem_file
 
 SILENCE = 1e-5  # -100 dB full scale
-_POLL_S = 0.02
 _VOICES_A_NOTE, _LONGEST_RELEASE_S = 6, 10.0  # layers of a stereo sample; how long it may ring after its end
 _FEWEST_VOICES, _MOST_VOICES = 256, 4096
 _STEREO_FRAME_BYTES = 8
 _FADE_S = 0.05
-_OUT_OF_MEMORY = re.compile(r"out of memory|MemoryError|failed to allocate|cannot allocate", re.IGNORECASE)
-_LIBRARY_HINT = (
-    "run `sh soundfonts/install.sh` "
-    "(Debian/Ubuntu: apt-get install libfluidsynth3, macOS: brew install fluid-synth)"
-)
 
 
 @dataclass(frozen=True, slots=True)
 class SynthLimits:
-    """What the child process may use. Its wall-clock limit is ``wall_s + wall_per_audio_s`` x (seconds to render)."""
+    """What each child process may use. Its wall-clock limit is ``wall_s + wall_per_audio_s`` x (seconds to render)."""
 
     wall_s: float = 60.0
     wall_per_audio_s: float = 0.5
@@ -178,24 +164,42 @@ def synthesize_files(
     """
     check_soundfont(soundfont)
     frames = length_samples_of(performance, length_s, tail_s, sample_rate)
-    parts = performance.parts
-    seating = seat([[i for i, p in enumerate(parts) if p.stem in stems] for stems in outputs.values()])
-    size = frames * _STEREO_FRAME_BYTES * len(outputs)
+    groups = {
+        name: [i for i, part in enumerate(performance.parts) if part.stem in stems]
+        for name, stems in outputs.items()
+    }
+    crews = crews_of(groups, _sounding_s(performance))
+    size = frames * _STEREO_FRAME_BYTES * sum(map(len, crews))
     if size > limits.max_output_bytes:
         raise OutOfResources(
             f"the sound would take {size / 2**30:.1f} GiB of memory or disk; render it in parts, or without stems"
         )
     wall_s = limits.wall_s + limits.wall_per_audio_s * frames / sample_rate
-    font_name = "font" + soundfont.suffix
-    job = {
-        "soundfont": font_name,
+    settings = {
+        "soundfont": "font" + soundfont.suffix,
         "sample_rate": sample_rate,
         "frames": frames,
         "gain": gain,
-        "polyphony": voices_of(performance),
-        "buses": seating.buses,
-        "stems": seating.outputs,
-        "parts": [{"channel": seating.channels[i], "is_drums": parts[i].is_drums} for i in seating.channels],
+        "cpu_s": max(1, math.ceil(wall_s)),
+        "memory_bytes": limits.memory_bytes,
+        "max_file_bytes": frames * _STEREO_FRAME_BYTES + 2**20,
+        **_room_settings(room),
+    }
+    folders = [folder / f"crew{number}" for number in range(len(crews))]
+    files: dict[str, list[SampleFile]] = {name: [] for name in outputs}
+    for place, crew in zip(folders, crews, strict=True):
+        _write_job(place, settings, performance, list(crew.values()), soundfont)
+        for number, name in enumerate(crew):
+            files[name].append(SampleFile(place / stem_file(number), 2, frames, sample_rate))
+    check_endings(run_jobs(folders, wall_s, size, progress), soundfont, wall_s, limits.memory_bytes)
+    silent = [name for name, shares in files.items() if _finish(shares, soundfont) < SILENCE]
+    if len(silent) == len(files):
+        raise _nothing_sounds(performance, frames / sample_rate, soundfont)
+    return SynthesisFiles({name: shares[0] for name, shares in files.items()}, tuple(silent))
+
+
+def _room_settings(room: Room) -> dict[str, Any]:
+    return {
         "reverb": {
             "roomsize": room.size,
             "damping": room.damping,
@@ -212,27 +216,39 @@ def synthesize_files(
         "reverb_send": room.reverb_send,
         "drum_reverb_send": room.drum_reverb_send,
         "chorus_send": room.chorus_send,
-        "cpu_s": max(1, math.ceil(wall_s)),
-        "memory_bytes": limits.memory_bytes,
-        "max_file_bytes": frames * _STEREO_FRAME_BYTES + 2**20,
+    }
+
+
+def _write_job(
+    folder: Path, settings: dict, performance: Performance, groups: list[list[int]], soundfont: Path
+) -> None:
+    """Write the job of one process to ``folder``, which is made: the parts in ``groups``, a file for each group."""
+    seating = seat(groups)
+    parts = {i: performance.parts[i] for i in seating.channels}
+    job = {
+        **settings,
+        "polyphony": voices_of(replace(performance, parts=tuple(parts.values()))),
+        "buses": seating.buses,
+        "stems": seating.outputs,
+        "parts": [{"channel": seating.channels[i], "is_drums": part.is_drums} for i, part in parts.items()],
     }
     try:
-        (folder / font_name).symlink_to(soundfont.resolve())
+        folder.mkdir()
+        (folder / settings["soundfont"]).symlink_to(soundfont.resolve())
         (folder / JOB_FILE).write_text(json.dumps(job), encoding="utf-8")
-        np.save(folder / EVENTS_FILE, event_rows(parts, seating.channels, sample_rate))
+        np.save(
+            folder / EVENTS_FILE, event_rows(performance.parts, seating.channels, settings["sample_rate"])
+        )
     except OSError as error:
         raise OutOfResources(
             f"the temporary folder is unusable ({error.strerror}); free disk space"
         ) from None
-    outcome = _run(folder, wall_s, size, progress)
-    _raise_for(outcome, soundfont, wall_s, limits)
-    sounds = {
-        name: SampleFile(folder / stem_file(i), 2, frames, sample_rate) for i, name in enumerate(outputs)
-    }
-    silent = [name for name, sound in sounds.items() if _finish(sound, soundfont) < SILENCE]
-    if len(silent) == len(sounds):
-        raise _nothing_sounds(performance, frames / sample_rate, soundfont)
-    return SynthesisFiles(sounds, tuple(silent))
+
+
+def _sounding_s(performance: Performance) -> np.ndarray:
+    """Seconds of notes in every part: (parts,)."""
+    notes = notes_of(performance)
+    return np.bincount(notes.part, notes.end_s - notes.onset_s, len(performance.parts))
 
 
 def voices_of(performance: Performance) -> int:
@@ -244,120 +260,36 @@ def voices_of(performance: Performance) -> int:
     return int(np.clip(_VOICES_A_NOTE * change.cumsum().max(initial=0), _FEWEST_VOICES, _MOST_VOICES))
 
 
-@dataclass(frozen=True)
-class _Outcome:
-    """How the child ended: exit code (negative: signal; None: stopped at the time limit), its result and its words."""
+def _finish(shares: Sequence[SampleFile], soundfont: Path) -> float:
+    """Check the files of one output, add them up in the first, fade its last 50 ms, and return its peak.
 
-    code: int | None
-    result: dict
-    words: str
-
-
-def _run(folder: Path, wall_s: float, size: int, progress: Callable[[float], None] | None) -> _Outcome:
-    """Start the child on the job in ``folder`` and wait for it, at most ``wall_s`` seconds."""
-    environment = dict(os.environ)
-    search = [str(Path(__file__).resolve().parents[1]), environment.get("PYTHONPATH", "")]
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, search))
-    environment.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", PYTHONDONTWRITEBYTECODE="1")
-    words = folder / "words.txt"
-    with words.open("wb") as sink:
-        child = subprocess.Popen(
-            [sys.executable, "-m", "render.synth_worker", "."],
-            cwd=folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=sink,
-            stderr=subprocess.STDOUT,
-        )
-        try:
-            code = _wait(child, folder, wall_s, size, progress)
-        finally:
-            if child.poll() is None:
-                child.kill()
-                child.wait()
-    result_file = folder / RESULT_FILE
-    result = {}
-    if result_file.is_file():
-        try:
-            result = json.loads(result_file.read_text(encoding="utf-8"))
-        except ValueError:
-            result = {}
-    with words.open("rb") as source:
-        said = source.read(65_536).decode("utf-8", "replace")
-    return _Outcome(code, result, said)
-
-
-def _wait(
-    child: subprocess.Popen, folder: Path, wall_s: float, size: int, progress: Callable[[float], None] | None
-) -> int | None:
-    """The child's exit code, or None when ``wall_s`` seconds have passed."""
-    deadline = time.monotonic() + wall_s
-    while (left_s := deadline - time.monotonic()) > 0:
-        try:
-            return child.wait(min(_POLL_S if progress is None else 10 * _POLL_S, left_s))
-        except subprocess.TimeoutExpired:
-            if progress is not None:
-                progress(min(1.0, sum(path.stat().st_size for path in folder.glob("*.f32")) / size))
-    return None
-
-
-def _raise_for(outcome: _Outcome, soundfont: Path, wall_s: float, limits: SynthLimits) -> None:
-    """Turn a failed outcome into the error that names cause and remedy."""
-    error, detail = outcome.result.get("error"), outcome.result.get("detail", "")
-    if outcome.code == 0 and error == "":
-        return
-    memory = (
-        f"rendering needs more than {limits.memory_bytes / 2**20:.0f} MB of memory; use a smaller SoundFont"
-    )
-    if outcome.code is None or outcome.code == -signal.SIGXCPU:
-        raise OutOfResources(f"rendering took longer than {wall_s:.0f} s and was stopped; render it in parts")
-    if outcome.code == -signal.SIGXFSZ or error == "disk":
-        raise OutOfResources(
-            f"the rendered sound could not be stored ({detail or 'file limit'}); free disk space"
-        )
-    if error == "module":
-        raise NotInstalled(
-            f"pyfluidsynth is not usable ({detail}); run `pip install --force-reinstall pyfluidsynth`"
-        )
-    if error == "library":
-        raise NotInstalled(f"the FluidSynth library is not installed; {_LIBRARY_HINT}")
-    if error == "memory" or _OUT_OF_MEMORY.search(outcome.words):
-        raise OutOfResources(memory)
-    if error == "soundfont":
-        raise BadInput(
-            f"{soundfont}: FluidSynth cannot load this SoundFont; name another one, or {INSTALL_HINT}"
-        )
-    if outcome.code < 0:
-        if outcome.code == -signal.SIGKILL:
-            raise OutOfResources(
-                "the system ended the rendering, probably for lack of memory; close other programs"
-            )
-        name = signal.Signals(-outcome.code).name
-        raise BadInput(f"{soundfont}: FluidSynth crashed ({name}) on this SoundFont; name another one")
-    last = (outcome.words.strip().splitlines() or ["no message"])[-1]
-    raise BadInput(f"{soundfont}: FluidSynth failed ({detail or last}); name another SoundFont")
-
-
-def _finish(sound: SampleFile, soundfont: Path) -> float:
-    """Check the file of one output, fade its last 50 ms, and return its peak. Raises BadInput: short, or not finite."""
-    written = sound.path.stat().st_size if sound.path.is_file() else 0
-    if written != sound.length_samples * _STEREO_FRAME_BYTES:
-        raise BadInput(
-            f"{soundfont}: FluidSynth wrote {written} bytes instead of the whole piece; name another one"
-        )
-    peak = 0.0
-    for block in blocks(sound):
-        if not np.isfinite(block).all():
+    Raises BadInput for files that are short, or not finite.
+    """
+    sound, peak = shares[0], 0.0
+    size = sound.length_samples * _STEREO_FRAME_BYTES
+    for share in shares:
+        written = share.path.stat().st_size if share.path.is_file() else 0
+        if written != size:
             raise BadInput(
-                f"{soundfont}: FluidSynth made samples that are no numbers; name another SoundFont"
+                f"{soundfont}: FluidSynth wrote {written} bytes instead of the whole piece; name another one"
             )
-        peak = max(peak, float(np.abs(block).max()))
-    fade = min(sound.length_samples, round(_FADE_S * sound.sample_rate))
-    last = sound.read(sound.length_samples - fade, sound.length_samples)
-    last = last * (0.5 + 0.5 * np.cos(np.linspace(0, np.pi, fade))).astype(np.float32)
     with sound.path.open("r+b") as file:
+        for block in blocks(Mix.of(shares)):
+            if not np.isfinite(block).all():
+                raise BadInput(
+                    f"{soundfont}: FluidSynth made samples that are no numbers; name another SoundFont"
+                )
+            peak = max(peak, float(np.abs(block).max()))
+            if len(shares) > 1:
+                file.write(np.ascontiguousarray(block.T).data)
+        file.flush()
+        fade = min(sound.length_samples, round(_FADE_S * sound.sample_rate))
+        last = sound.read(sound.length_samples - fade, sound.length_samples)
+        last = last * (0.5 + 0.5 * np.cos(np.linspace(0, np.pi, fade))).astype(np.float32)
         file.seek(-fade * _STEREO_FRAME_BYTES, os.SEEK_END)
         file.write(np.ascontiguousarray(last.T).data)
+    for share in shares[1:]:
+        share.path.unlink()
     return peak
 
 

@@ -24,6 +24,7 @@ GRID_FRAMES = 64
 MAX_BUSES, MAX_CHANNELS = 128, 256
 _BLOCK_FRAMES = 4096
 _MELODIC, _DRUM = 0, 1
+_DRUM_BANK = 128
 _NOTE_OFF, _NOTE_ON, _KEY_PRESSURE, _CONTROL, _PROGRAM, _PRESSURE, _BEND = range(0x80, 0xF0, 0x10)
 _REVERB_SEND, _CHORUS_SEND = 91, 93
 
@@ -88,6 +89,7 @@ class _Engine:
     def prepare(self, channel: int, *, is_drums: bool, reverb_send: int, chorus_send: int) -> None:
         """Give ``channel`` its type, its first program and its effect sends."""
         self._set_type(self._raw, channel, _DRUM if is_drums else _MELODIC)
+        self._synth.bank_select(channel, _DRUM_BANK if is_drums else 0)  # channel 10 begins with the drums'
         self._synth.program_change(channel, 0)
         self._synth.cc(channel, _REVERB_SEND, reverb_send)
         self._synth.cc(channel, _CHORUS_SEND, chorus_send)

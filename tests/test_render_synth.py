@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 from render_performances import performance, scale
 
-from render import synth
+from render import seating, synth_process
 from render.audio import Audio
 from render.errors import BadInput, NotInstalled, OutOfResources
 from render.events import read_performance
 from render.pipeline import Limits, render_midi, sum_of, write_stems
+from render.seating import crews_of
 from render.soundfont import find_soundfont
-from render.synth import SynthLimits, synthesize, voices_of
+from render.synth import Room, SynthLimits, synthesize, voices_of
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +124,7 @@ def failing(tmp_path, monkeypatch, code: str):
     script = tmp_path / "child"
     script.write_text(f"#!{sys.executable}\nimport os, signal, json\n{code}\n", encoding="utf-8")
     script.chmod(0o755)
-    monkeypatch.setattr(synth.sys, "executable", str(script))
+    monkeypatch.setattr(synth_process.sys, "executable", str(script))
 
 
 @pytest.mark.parametrize(
@@ -210,3 +211,32 @@ def test_voices_suffice_for_the_notes_that_may_still_ring():
     many = performance(*(scale([60 + i] * 8, beat_s=0.5) for i in range(12)))
     huge = performance(*(scale([60] * 200, beat_s=0.05) for _ in range(12)))
     assert [voices_of(each) for each in (few, many, huge)] == [256, 6 * 12 * 8, 4096]
+
+
+def test_crews_share_the_parts_and_no_output_is_lost():
+    groups = {"strings": [0, 1, 2], "winds": [3], "nothing": []}
+    assert crews_of(groups, np.array([30.0, 20.0, 50.0, 40.0])) == [
+        {"strings": [1, 2], "nothing": []},
+        {"strings": [0], "winds": [3]},
+    ]
+    assert crews_of(groups, np.array([3.0, 2.0, 5.0, 4.0])) == [groups]
+    assert crews_of({"piano": [0]}, np.array([500.0])) == [{"piano": [0]}]
+
+
+def test_two_crews_sound_like_one(font, monkeypatch):
+    music = performance(*(scale([40 + i] * 10, beat_s=0.6) for i in range(40)))
+    two = synthesize(music, font, length_s=7.0).audio["mix"]
+    monkeypatch.setattr(seating, "CREWS", 1)
+    one = synthesize(music, font, length_s=7.0).audio["mix"]
+    assert np.abs(two.samples - one.samples).max() < 1e-4 * one.peak
+    assert not np.array_equal(two.samples, one.samples)  # rounded otherwise: two crews were at work
+
+
+def test_every_part_has_its_own_instrument_and_none_is_drums(font):
+    """The tenth channel of FluidSynth is the drums' unless it is told otherwise."""
+    music = performance(*(scale([48 + i], beat_s=1.0, stem=f"{i}") for i in range(12)))
+    stems = synthesize(music, font, stems=True, room=Room(level=0.0)).audio
+    for number, stem in stems.items():
+        loudest_hz = np.abs(np.fft.rfft(stem.samples[0])).argmax() * 48_000 / stem.length_samples
+        octaves = np.log2(loudest_hz / 440) - (48 + int(number) - 69) / 12
+        assert abs(octaves - round(octaves)) < 0.05, number
