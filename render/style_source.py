@@ -13,9 +13,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
 import torch
 
 from render.audio import Audio
+from render.carriers import carrier_for
 from render.checkpoints import FOLDER, REMEDY, fill, read_tensors, save_network
 from render.errors import BadInput, did_you_mean
 from render.mel import mel_of
@@ -103,7 +105,7 @@ def style_source(
     learned style's file or of a recording.
 
     ``carrier`` takes another named style's instruments for the synthesis; as it stands it is the style itself, what a
-    learned style says, or the named style nearest to a recording. Raises BadInput.
+    learned style says, or the one that `render.carriers` finds for a recording. Raises BadInput.
     """
     if carrier is not None and carrier not in STYLES:
         raise BadInput(f"carrier {carrier!r} is no named style; {_near(carrier, list(STYLES))}")
@@ -127,13 +129,14 @@ def style_source(
             sha256=sha256_of(path),
         )
     recording = read_recording(path)
-    embedding = style_of_recording(recording, encoder)
+    log_mel = mel_of(recording).log
+    embedding = _style_of_mel(log_mel, encoder)
     nearest = tuple(encoder.nearest(embedding)[:RESEMBLED])
     return StyleSource(
         path.stem,
         "recording",
         embedding,
-        carrier or nearest[0][0],
+        carrier or carrier_for(embedding, log_mel, encoder),
         recording=recording,
         resembles=nearest,
         sha256=sha256_of(path),
@@ -143,8 +146,12 @@ def style_source(
 def style_of_recording(recording: Audio, encoder: StyleEncoder) -> torch.Tensor:
     """The embedding (128,) of a recording at 48 kHz, the mean over its windows. Raises BadInput where nothing sounds or
     it is shorter than a second."""
+    return _style_of_mel(mel_of(recording).log, encoder)
+
+
+def _style_of_mel(log_mel: np.ndarray, encoder: StyleEncoder) -> torch.Tensor:
     try:
-        windows = embed_windows(encoder, mel_of(recording).log)
+        windows = embed_windows(encoder, log_mel)
     except ValueError as error:
         raise BadInput(f"the recording has no style: {error}; give one in which music sounds") from None
     return mean_embedding(torch.from_numpy(windows))

@@ -21,6 +21,11 @@ from render.notes import VOLUME
 TOP = 127
 PAN, BANK_SELECT, BANK_SELECT_LSB = 10, 0, 32
 _MELODY_NAME = re.compile(r"\b(melody|lead|solo|voice|vocal|violins? i\b|sopran)", re.IGNORECASE)
+# Pianos and mallets, guitars without distortion, basses but synthetic ones, pizzicato, harp and timpani, sitar to
+# kalimba, bells and drums.
+_STRUCK = frozenset(
+    (*range(16), *range(24, 29), *range(32, 38), 45, 46, 47, *range(104, 109), *range(112, 119))
+)
 _OWN_NOTES, _OWN_CHAIRS = 0.9, 0.5  # shares from which on a performance is in the style's instruments
 
 
@@ -59,6 +64,11 @@ class Style:
     def variants(self) -> int:
         """How many different line-ups there are."""
         return max(len(chair.programs) for chair in self.all_chairs)
+
+    @property
+    def is_struck(self) -> bool:
+        """Whether the notes of at least half of its chairs die away by themselves: struck or plucked, not held."""
+        return sum(chair.programs[0] in _STRUCK for chair in self.all_chairs) >= len(self.all_chairs) / 2
 
     @property
     def all_chairs(self) -> tuple[Chair, ...]:

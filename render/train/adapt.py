@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from render.carriers import carrier_for
 from render.controls import RenderControls, channels, controls_of_audio
 from render.errors import BadInput
 from render.mel import SPEC, mel_of
@@ -84,9 +85,10 @@ def learn_style(
 ) -> Path:
     """Learn the style ``name`` and write it to ``folder`` (else the user's); returns the file.
 
-    ``carrier``: the named style whose instruments the synthesis plays, else the nearest; ``licence``: what the file
-    says about its use; ``progress`` gets the share done, 0-1. With no ``minutes`` only the embedding is learnt. Raises
-    BadInput (a name that cannot be, a recording that cannot be used, less than ten seconds in all), NotInstalled.
+    ``carrier``: the named style whose instruments the synthesis plays, else what `render.carriers` finds; ``licence``:
+    what the file says about its use; ``progress`` gets the share done, 0-1. With no ``minutes`` only the embedding is
+    learnt. Raises BadInput (a name that cannot be, a recording that cannot be used, less than ten seconds in all),
+    NotInstalled.
     """
     check_new_name(name)
     if carrier is not None and carrier not in STYLES:
@@ -98,7 +100,9 @@ def learn_style(
     embedding = mean_embedding(torch.from_numpy(np.concatenate([each.styles for each in heard])))
     folder = style_folder() if folder is None else folder
     folder.mkdir(parents=True, exist_ok=True)
-    card = StyleCard(name, carrier or encoder.nearest(embedding)[0][0], seconds, len(heard), licence=licence)
+    log_mel = np.concatenate([each.mel for each in heard], axis=1)
+    carrier = carrier or carrier_for(embedding, log_mel, encoder)
+    card = StyleCard(name, carrier, seconds, len(heard), licence=licence)
     adapter: dict[str, torch.Tensor] = {}
     if learning.minutes > 0:
         run = folder / ".learning" / _key(heard, learning, painter)
