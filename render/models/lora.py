@@ -27,7 +27,7 @@ Network = TypeVar("Network", bound=nn.Module)
 class AdapterConfig:
     """``rank`` of the adapters; what they add is multiplied by ``scale``."""
 
-    rank: int = 16
+    rank: int = 56
     scale: float = 2.0
 
     def __post_init__(self) -> None:

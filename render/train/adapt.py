@@ -47,7 +47,7 @@ class Learning:
 
     minutes: float = 5.0
     batch: int = 8
-    rate: float = 2e-3
+    rate: float = 1.5e-3
     seed: int = 0
     adapter: AdapterConfig = field(default_factory=AdapterConfig)
 
