@@ -128,6 +128,11 @@ def _silence(form: Form) -> WrittenHarmony:
     return WrittenHarmony(NotePlan(none, none - 1, none - 1, none), np.full(form.beats, CHORD_NONE))
 
 
+def in_form(form: Form, stretch: Stretch, written: WrittenHarmony) -> WrittenHarmony:
+    """What was written for a stretch, in its place in a form that is silent elsewhere."""
+    return _with_stretch(_silence(form), stretch, written)
+
+
 def _with_stretch(film: WrittenHarmony, stretch: Stretch, written: WrittenHarmony) -> WrittenHarmony:
     """``film`` with what was written for a stretch put in its place."""
     plan = {name: column.copy() for name, column in vars(film.plan).items()}

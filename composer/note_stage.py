@@ -16,7 +16,7 @@ import torch
 from composer.habits import best_candidates, best_of
 from composer.models.checkpoint import Checkpoint
 from composer.models.decoder import Decoder, Memory
-from composer.models.sampling import Draw, decode
+from composer.models.sampling import Draw, decode, one_thread
 from composer.tokens import grid
 from composer.tokens import notes as note_tokens
 from composer.tokens.frame import GUIDED, MAX_NOTES_A_BAR, Frame
@@ -89,6 +89,38 @@ def write_best(
     )
 
 
+@one_thread()
+@torch.inference_mode()
+def nats_of(
+    decoder: Decoder, request: Request, written: Sequence[note_tokens.GridNotes], beats: range
+) -> np.ndarray:
+    """How surprised the network is by the notes in ``beats`` of a request, given all before them: nats, one number for
+    each of what was ``written``."""
+    nats = []
+    for notes in written:
+        steps = note_tokens.encode(notes, len(request.frame.bar_of_beat))
+        beat, left = note_tokens.countdowns(steps, request.frame.bar_of_beat)
+        bar = request.frame.bar_of_beat[beat]
+        countdown = np.where(request.plan.notes[bar] < 0, 0, left + 1)
+        conditions = np.concatenate([_table(request)[beat], countdown[:, None]], 1)
+        previous = np.zeros_like(steps)
+        previous[1:] = steps[:-1] + 1
+        before, told, at = (torch.from_numpy(array)[None] for array in (previous, conditions, bar))
+        hidden = decoder.hidden(before, told, at, _memory(request))[0]
+        judged = torch.from_numpy(np.isin(beat, beats))
+        losses = decoder.heads.losses(hidden[judged], torch.from_numpy(steps)[judged])
+        nats.append(float(sum(loss.sum() for loss in losses)))
+    return np.array(nats)
+
+
+def _table(request: Request) -> np.ndarray:
+    """The conditions of every beat but the countdown: (beats, columns - 1)."""
+    table = note_tokens.conditions(request.frame, request.chords, request.plan)
+    if len(table) < MIN_PIECE_FOR_PROGRESS_BEATS:
+        table[:, PROGRESS_COLUMN] = 0
+    return table
+
+
 def _memory(request: Request) -> Memory:
     memory, bars = note_tokens.memory(request.frame, request.chords, request.melody)
     return Memory(torch.from_numpy(memory)[None], torch.from_numpy(bars)[None])
@@ -103,9 +135,7 @@ class _Writer:
         self.bound = request.pitch_classes
         self.bar_of_beat = request.frame.bar_of_beat
         self.asked = np.where(request.plan.notes < 0, -1, np.minimum(request.plan.notes, MAX_NOTES_A_BAR))
-        self.table = note_tokens.conditions(request.frame, request.chords, request.plan)
-        if len(self.bar_of_beat) < MIN_PIECE_FOR_PROGRESS_BEATS:
-            self.table[:, PROGRESS_COLUMN] = 0
+        self.table = _table(request)
         self.range = np.zeros(128, bool)
         self.range[sampling.lowest : sampling.highest + 1] = True
         self.request = request

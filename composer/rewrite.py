@@ -1,0 +1,233 @@
+"""Some bars of a score written anew, in some of its tracks: chords, tune or accompaniment, set for the tracks it has.
+
+What is not asked for stays: the networks hear it, before and after the gap (`composer.infill`), and what they write is
+set for the score's own instruments (`composer.own_ensemble`). New notes lie in the register and at the loudness of
+what the track plays around them unless another is wished, end where the gap ends, and leave out what would collide
+with a note that stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from composer.chords import NOTES_A_SECOND, TUNE_A_SECOND, VELOCITY
+from composer.cue_spans import CueSpan
+from composer.form import Form
+from composer.infill import Draws, new_accompaniment, new_harmony, new_melody
+from composer.music import BarPlan, ChordSpan, LeadSheet, Note, Score, Track
+from composer.own_ensemble import instrument_of_track, palette_of
+from composer.pipeline import CANDIDATES, Checkpoints
+from composer.section_setting import SectionSetting
+from composer.sketch import Sketch, sketch_of
+from composer.spotting.cues import Section
+from composer.timing import TempoMap
+from composer.tokens.frame import MAX_MELODY_NOTES, MAX_NOTES_A_BAR
+
+NEAR_BARS = 8  # on either side, in which a track shows its register and loudness
+MAX_DEVIATION = 16  # velocity units that a note may keep of what its network wrote
+_EPS = 1e-6
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """How the new music should be; None leaves it as the old was. ``density`` and ``dynamics`` 0-1, ``valence`` and
+    ``arousal`` -1..1, ``register`` the mean MIDI pitch of tune or accompaniment."""
+
+    density: float | None = None
+    dynamics: float | None = None
+    register: int | None = None
+    valence: float | None = None
+    arousal: float | None = None
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is written anew: ``open`` (track, bar) places by index; ``chords``: the harmony of those bars too. ``key``
+    sets the random numbers of variations apart."""
+
+    open: frozenset[tuple[int, int]]
+    seed: int
+    wishes: Wishes = Wishes()
+    chords: bool = False
+    candidates: int = CANDIDATES
+    key: tuple[int, ...] = ()
+
+    @property
+    def bars(self) -> frozenset[int]:
+        """The bars in which anything is written anew."""
+        return frozenset(bar for _, bar in self.open)
+
+    def bars_of(self, tracks: Iterable[int]) -> frozenset[int]:
+        """The bars in which one of ``tracks`` is written anew."""
+        wanted = set(tracks)
+        return frozenset(bar for track, bar in self.open if track in wanted)
+
+
+@dataclass(frozen=True)
+class Rewritten:
+    """The new notes of every open track, by onset and pitch, and all chords of the score as they are now."""
+
+    notes: dict[int, tuple[Note, ...]] = field(default_factory=dict)
+    chords: tuple[ChordSpan, ...] = ()
+
+
+def rewrite(score: Score, task: Task, checkpoints: Checkpoints | None = None) -> Rewritten:
+    """Write the open places of ``score`` anew; the score itself is left as it is.
+
+    The same arguments give the same notes on CPU. Raises BadInput for a score without music, NotInstalled where a
+    checkpoint is missing, ValueError for a task without places or with one that the score has not.
+    """
+    tracks, bars = range(len(score.tracks)), range(len(score.tempo_map.bars))
+    if not task.open or not all(track in tracks and bar in bars for track, bar in task.open):
+        raise ValueError(f"places to write anew must lie in {len(tracks)} tracks and {len(bars)} bars")
+    sketch = sketch_of(score, task.seed)
+    form = _wished(sketch.form, task)
+    networks = checkpoints or Checkpoints.for_cues(sketch.cues)
+    lead, accompaniment = sketch.lead, sketch.accompaniment
+    roles = {index: track.role for index, track in enumerate(score.tracks)}
+    streams = Draws(task.seed, task.key, task.candidates)
+    if task.chords:
+        lead = replace(lead, harmony=new_harmony(form, lead.harmony, task.bars, networks.chords, streams))
+    lead = replace(lead, harmony=replace(lead.harmony, plan=_asked(form, lead.harmony.plan, task)))
+    if tune := task.bars_of(i for i, role in roles.items() if role == "melody"):
+        lead = new_melody(form, lead, tune, networks.melody, streams)
+    if texture := task.bars_of(i for i, role in roles.items() if role not in ("melody", "percussion")):
+        accompaniment = new_accompaniment(form, lead, accompaniment, texture, networks.accompaniment, streams)
+    return Rewritten(_set(sketch, lead, accompaniment, task), lead.harmony.chords)
+
+
+def _wished(form: Form, task: Task) -> Form:
+    """The form with the wished mood, density and loudness in the open bars."""
+    is_open = np.isin(np.arange(len(form.sections)), list(task.bars))
+
+    def column(old: np.ndarray, wish: float | None) -> np.ndarray:
+        return old if wish is None else np.where(is_open, wish, old)
+
+    wishes = task.wishes
+    frame = replace(
+        form.frame,
+        valence=column(form.frame.valence, wishes.valence),
+        arousal=column(form.frame.arousal, wishes.arousal),
+    )
+    density, dynamics = column(form.density, wishes.density), column(form.dynamics, wishes.dynamics)
+    return replace(form, frame=frame, density=density, dynamics=dynamics)
+
+
+def _asked(form: Form, plan: Sequence[BarPlan], task: Task) -> tuple[BarPlan, ...]:
+    """The plan with what is wished for the open bars; where a bar was empty it gets what is usual around it."""
+    busy = [bar for bar in plan if bar.accompaniment_notes] or [BarPlan(4, 8, 64, 60)]
+    sung = [bar.melody_notes for bar in plan if bar.melody_notes] or [4]
+    usual = {
+        name: round(float(np.median([getattr(bar, name) for bar in busy])))
+        for name in ("accompaniment_notes", "velocity", "register")
+    }
+    asked = list(plan)
+    for bar in sorted(task.bars):
+        found = asked[bar]
+        values = {
+            name: getattr(found, name) if found.accompaniment_notes else value
+            for name, value in usual.items()
+        }
+        values["melody_notes"] = found.melody_notes or round(float(np.median(sung)))
+        wishes, bar_s = task.wishes, float(form.bar_s[bar])
+        if wishes.density is not None:
+            for name, span, most in (
+                ("accompaniment_notes", NOTES_A_SECOND, MAX_NOTES_A_BAR),
+                ("melody_notes", TUNE_A_SECOND, MAX_MELODY_NOTES),
+            ):
+                count = round(float(np.interp(wishes.density, (0, 1), span)) * bar_s)
+                values[name] = min(max(count, 1), most)
+        if wishes.dynamics is not None:
+            values["velocity"] = round(float(np.interp(wishes.dynamics, (0, 1), VELOCITY)))
+        if wishes.register is not None:
+            values["register"] = wishes.register
+        asked[bar] = BarPlan(**values)
+    return tuple(asked)
+
+
+def _set(
+    sketch: Sketch, lead: LeadSheet, accompaniment: tuple[Note, ...], task: Task
+) -> dict[int, tuple[Note, ...]]:
+    """The new notes of every open track: the music set for the tracks that play in the open bars."""
+    score, cues, tempo_map = sketch.score, sketch.cues, sketch.score.tempo_map
+    playing = [
+        i for i, track in enumerate(score.tracks) if task.bars_of([i]) or _plays(track, score, task.bars)
+    ]
+    palette = palette_of([score.tracks[i] for i in playing], sketch.lead.melody)
+    spans = tuple(
+        CueSpan(
+            tempo_map.beats(section.start_s),
+            tempo_map.beats(section.end_s),
+            _without_curves(section),
+            palette,
+        )
+        for section in cues.sections
+    )
+    found: dict[int, list[Note]] = {i: [] for i in playing}
+    open_s = [float(tempo_map.bar_starts_s[bar]) for bar in task.bars]
+    for index, section in enumerate(cues.sections):
+        if any(section.start_s - _EPS <= time_s < section.end_s for time_s in open_s):
+            setting = SectionSetting.of(spans, index, lead, accompaniment, cues, ())
+            for i, part in zip(playing, setting.parts(), strict=False):
+                found[i] += part.notes
+    return {
+        i: _as_around(score.tracks[i], found[i], score, task.bars_of([i]), task.wishes)
+        for i in playing
+        if task.bars_of([i])
+    }
+
+
+def _plays(track: Track, score: Score, bars: frozenset[int]) -> bool:
+    return any(score.tempo_map.bar_at(note.onset_beats + _EPS) in bars for note in track.notes)
+
+
+def _without_curves(section: Section) -> Section:
+    """Every track of the score plays, however soft or sparse the section is: it was there before."""
+    return replace(section, density_curve=(), silent=False)
+
+
+def _as_around(
+    track: Track, notes: Iterable[Note], score: Score, bars: frozenset[int], wishes: Wishes
+) -> tuple[Note, ...]:
+    """``notes`` that start in ``bars``, as high and as loud as the track is around them, beside those that stay."""
+    tempo_map = score.tempo_map
+
+    def bar_of(note: Note) -> int:
+        return tempo_map.bar_at(note.onset_beats + _EPS)
+
+    new = [note for note in notes if bar_of(note) in bars]
+    if not new:
+        return ()
+    near = [
+        n for n in track.notes if min(bars) - NEAR_BARS <= bar_of(n) <= max(bars) + NEAR_BARS
+    ] or track.notes
+    stay = [note for note in track.notes if bar_of(note) not in bars]
+    shift, mean = 0, float(np.mean([note.velocity for note in new]))
+    level = float(np.mean([note.velocity for note in near])) if near else mean
+    if near and track.role != "percussion" and wishes.register is None:
+        shift = 12 * round(float(np.mean([n.pitch for n in near]) - np.mean([n.pitch for n in new])) / 12)
+    if wishes.dynamics is not None:
+        level = float(np.interp(wishes.dynamics, (0, 1), VELOCITY))
+    instrument = instrument_of_track(track)
+    result = []
+    for note in new:
+        deviation = min(max(0.7 * (note.velocity - mean), -MAX_DEVIATION), MAX_DEVIATION)
+        pitch = note.pitch if instrument.is_drums else instrument.fold(note.pitch + shift)
+        end = min(note.end_beats, _gap_end(tempo_map, bars, bar_of(note)))
+        ahead = [n.onset_beats for n in stay if n.pitch == pitch and n.onset_beats >= note.onset_beats - _EPS]
+        end = min([end, *ahead])
+        held = any(n.pitch == pitch and n.onset_beats < note.onset_beats < n.end_beats - _EPS for n in stay)
+        if not held and end > note.onset_beats + _EPS:
+            velocity = min(max(round(level + deviation), 1), 127)
+            result.append(Note(note.onset_beats, end - note.onset_beats, pitch, velocity))
+    return tuple(sorted(result, key=lambda note: (note.onset_beats, note.pitch)))
+
+
+def _gap_end(tempo_map: TempoMap, bars: frozenset[int], bar: int) -> float:
+    """Where the open bars that hold ``bar`` end."""
+    while bar in bars:
+        bar += 1
+    return min(float(tempo_map.bar_starts_beats[bar]), tempo_map.end_beats)
