@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from composer import __version__, interrupt
+from composer.edit_options import history_options, regenerate_options
 from composer.errors import FrameScoreError, OutOfResources
 from composer.options import (
     DEFAULT_CLIP_MODEL,
@@ -73,7 +74,8 @@ def told(error: Exception, options: argparse.Namespace) -> str:
     """The error's message, naming the output the user asked for rather than where it is being built."""
     from composer.output import with_final_name
 
-    return with_final_name(str(error), options.output) if "output" in options else str(error)
+    output = getattr(options, "output", None)
+    return str(error) if output is None else with_final_name(str(error), output)
 
 
 def fail(console: Console, message: str, exit_code: int) -> int:
@@ -100,12 +102,14 @@ def dispatch(options: argparse.Namespace, console: Console) -> int:
             from composer.evaluation.command import evaluate
 
             return evaluate(options, console)
-        from composer import commands, sounding, style_commands
+        from composer import commands, edit_commands, sounding, style_commands
 
         works = {
             "analyze": commands.analyze,
             "spot": commands.spot,
             "compose": commands.compose,
+            "regenerate": edit_commands.regenerate,
+            "history": edit_commands.history,
             "render": sounding.render,
             "mux": sounding.mux,
             "style": style_commands.style,
@@ -230,6 +234,12 @@ def make_parser() -> argparse.ArgumentParser:
         metavar="N",
         help="write each part N times, keep the best; default 4",
     )
+    composing.add_argument(
+        "--chords",
+        metavar='"Am F C G"',
+        help="these chords, over and over, or a text file of them: letters or numerals (i bVII V7/V), C/E, N.C., "
+        "one a bar or between bar lines |, repeats (...)x3",
+    )
 
     sound = sound_options()
 
@@ -281,6 +291,14 @@ def make_parser() -> argparse.ArgumentParser:
     add_output(command, "score.mid")
     command.add_argument("--musicxml", type=Path, metavar="FILE", help="write MusicXML as well")
     add_free(command)
+
+    summary = "bars, tracks or stages of a MIDI score written anew; all else stays byte for byte"
+    command = add("regenerate", summary, composing)
+    regenerate_options(command)
+    add_output(command, "new.mid")
+
+    command = add("history", "the versions of a regenerated score; brings one back")
+    history_options(command)
 
     summary = "sound from a MIDI file, whoever wrote it"
     command = add("render", summary, sound, painting_options("--style"))

@@ -27,7 +27,7 @@ from composer.music import (
     Score,
     Track,
 )
-from composer.smf import MetaEvent, MidiTrack, SmfError, parse_smf
+from composer.smf import MetaEvent, MidiFile, MidiTrack, SmfError, parse_smf
 from composer.theory import Key
 from composer.timecode import parse_timecode
 from composer.timing import MAX_TEMPO_US, MIN_TEMPO_US, Bar, TempoMap
@@ -77,7 +77,11 @@ def read_midi(path: Path) -> Score:
 
 def score_from_bytes(data: bytes, title: str = "") -> Score:
     """The score in a MIDI file's bytes; ``title`` where the file has no name. Raises SmfError on damage."""
-    smf = parse_smf(data)
+    return score_of(parse_smf(data), title)
+
+
+def score_of(smf: MidiFile, title: str = "") -> Score:
+    """The score in a parsed file, as `score_from_bytes`."""
     metas = _Metas.gather(smf.tracks, smf.ticks_per_beat)
     end_tick = max((track.end_tick for track in smf.tracks), default=0)
     if end_tick <= 0:
@@ -85,7 +89,7 @@ def score_from_bytes(data: bytes, title: str = "") -> Score:
     tempo_map = _tempo_map(metas, smf.ticks_per_beat, end_tick)
     tracks: list[Track] = []
     for track in smf.tracks:
-        tracks += _instrument_tracks(track, smf.ticks_per_beat)
+        tracks += _instrument_tracks(track, smf.ticks_per_beat).values()
     if len(tracks) > MAX_TRACKS:
         raise SmfError(f"it holds {len(tracks)} instruments, more than {MAX_TRACKS}")
     end_beats = tempo_map.end_beats
@@ -221,15 +225,24 @@ def _mean_tempo_us(
     return round(total / (end - start))
 
 
-def _instrument_tracks(track: MidiTrack, ticks_per_beat: int) -> list[Track]:
-    """One `Track` for each channel that sounds in an SMF track."""
+def places_of(smf: MidiFile) -> list[tuple[int, int]]:
+    """Where each track of `score_of` stands in the file: (index of the SMF track, channel 0-15)."""
+    return [
+        (index, channel)
+        for index, track in enumerate(smf.tracks)
+        for channel in _instrument_tracks(track, smf.ticks_per_beat)
+    ]
+
+
+def _instrument_tracks(track: MidiTrack, ticks_per_beat: int) -> dict[int, Track]:
+    """One `Track` for each channel that sounds in an SMF track, by channel."""
     name = next((event.text for event in track.metas if event.kind == _TRACK_NAME), "")
     role = next((event.text[5:] for event in track.metas if event.text.startswith("role=")), "")
     parts: dict[int, _Part] = {}
     for tick, status, first, second in track.events:
         part = parts.setdefault(status & 0x0F, _Part())
         part.take(tick, status & 0xF0, first, second)
-    result: list[Track] = []
+    result: dict[int, Track] = {}
     for channel, part in sorted(parts.items()):
         notes = part.finished(track.end_tick, ticks_per_beat)
         if not notes and not (role and len(parts) == 1):
@@ -237,17 +250,15 @@ def _instrument_tracks(track: MidiTrack, ticks_per_beat: int) -> list[Track]:
         is_drums = channel == DRUM_CHANNEL
         known = instrument_of(name, part.program, is_drums)
         fallback = known.name if known is not None else f"Program {part.program + 1}"
-        result.append(
-            Track(
-                name=name or fallback,
-                role=role if role in ROLES else _guess_role(name, part.program, is_drums, notes),
-                program=part.program,
-                notes=notes,
-                is_drums=is_drums,
-                volume=part.volume,
-                pan=part.pan,
-                expression=tuple((tick / ticks_per_beat, value) for tick, value in part.expression),
-            )
+        result[channel] = Track(
+            name=name or fallback,
+            role=role if role in ROLES else _guess_role(name, part.program, is_drums, notes),
+            program=part.program,
+            notes=notes,
+            is_drums=is_drums,
+            volume=part.volume,
+            pan=part.pan,
+            expression=tuple((tick / ticks_per_beat, value) for tick, value in part.expression),
         )
     return result
 

@@ -43,6 +43,9 @@ class Wishes:
     arousal: float | None = None
 
 
+AS_BEFORE = Wishes()
+
+
 @dataclass(frozen=True)
 class Task:
     """What is written anew: ``open`` (track, bar) places by index; ``chords``: the harmony of those bars too. ``key``
@@ -50,7 +53,7 @@ class Task:
 
     open: frozenset[tuple[int, int]]
     seed: int
-    wishes: Wishes = Wishes()
+    wishes: Wishes = AS_BEFORE
     chords: bool = False
     candidates: int = CANDIDATES
     key: tuple[int, ...] = ()
@@ -68,10 +71,12 @@ class Task:
 
 @dataclass(frozen=True)
 class Rewritten:
-    """The new notes of every open track, by onset and pitch, and all chords of the score as they are now."""
+    """The new notes of every open track, by onset and pitch, all chords of the score as they are now, and the sha256 of
+    the ``networks`` that wrote."""
 
     notes: dict[int, tuple[Note, ...]] = field(default_factory=dict)
     chords: tuple[ChordSpan, ...] = ()
+    networks: dict[str, str] = field(default_factory=dict)
 
 
 def rewrite(score: Score, task: Task, checkpoints: Checkpoints | None = None) -> Rewritten:
@@ -96,7 +101,8 @@ def rewrite(score: Score, task: Task, checkpoints: Checkpoints | None = None) ->
         lead = new_melody(form, lead, tune, networks.melody, streams)
     if texture := task.bars_of(i for i, role in roles.items() if role not in ("melody", "percussion")):
         accompaniment = new_accompaniment(form, lead, accompaniment, texture, networks.accompaniment, streams)
-    return Rewritten(_set(sketch, lead, accompaniment, task), lead.harmony.chords)
+    notes = _set(sketch, lead, accompaniment, task)
+    return Rewritten(notes, lead.harmony.chords, networks.digests())
 
 
 def _wished(form: Form, task: Task) -> Form:

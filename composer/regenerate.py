@@ -1,0 +1,235 @@
+"""Bars, tracks and stages of a MIDI file written anew on request; every other event of it stays byte for byte.
+
+A request names bars (``9-16``, counted from 1), tracks (by name, role or family of instruments) and stages (``chords``,
+``melody``, ``accompaniment``), and what to keep inside them. Its answer is a new file that remembers the request
+(`composer.versions`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from composer import __version__
+from composer.edit_options import STAGES
+from composer.errors import BadInput
+from composer.history import with_version
+from composer.instruments import instrument_of
+from composer.midi_reader import NO_CHORD, places_of, score_of
+from composer.music import ChordSpan, Note, Score, Track
+from composer.options import WrongUsage
+from composer.pipeline import CANDIDATES
+from composer.rewrite import AS_BEFORE, Task, Wishes, rewrite
+from composer.smf import MidiFile
+from composer.splice import is_text, with_notes, with_texts
+
+_BARS = re.compile(r"(\d{1,6})(?:-(\d{1,6}))?")
+_KEEP = re.compile(r"(?:(?P<track>[^@:]+?)(?::(?P<note>[A-G][#b]?-?\d))?)?(?:@(?P<bars>[\d,\s-]+))?")
+_EPS = 1e-6
+Kept = tuple[int, int, int | None]  # track, bar, pitch or all of them
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be written anew.
+
+    ``bars`` such as ``9-16`` or ``3,5-8`` (all where empty); ``tracks`` names, roles or families (those that play in
+    the bars where empty); ``stages`` of `STAGES` (those of the tracks where empty); ``keep``: ``Violas``,
+    ``Violas@11-12``, ``@11-12`` or ``Violas:C4@11``; ``variation`` counts from 0.
+    """
+
+    bars: str = ""
+    tracks: tuple[str, ...] = ()
+    stages: tuple[str, ...] = ()
+    keep: tuple[str, ...] = ()
+    wishes: Wishes = AS_BEFORE
+    seed: int = 0
+    candidates: int = CANDIDATES
+    variation: int = 0
+
+
+def regenerate(file: MidiFile, request: Request) -> MidiFile:
+    """``file`` with what ``request`` names written anew. The same file and request give the same bytes on CPU.
+
+    Raises WrongUsage where the request names bars, tracks or stages that are not there, or nothing is left to write,
+    BadInput where the file holds no music, NotInstalled where a checkpoint is missing.
+    """
+    score = score_of(file)
+    bars = bars_of(request.bars, len(score.tempo_map.bars))
+    kept = {place for text in request.keep for place in _kept(text, score)}
+    places = frozenset((track, bar) for track in tracks_of(score, request, bars) for bar in bars)
+    places -= {(track, bar) for track, bar, pitch in kept if pitch is None}
+    if not places:
+        raise WrongUsage("nothing is left to be written: no track plays there, or all of it is kept")
+    anew = "chords" in request.stages
+    task = Task(places, request.seed, request.wishes, anew, request.candidates, (request.variation,))
+    found = rewrite(score, task)
+    new = file
+    for track, place in enumerate(places_of(file)):
+        if task.bars_of([track]):
+            new = _exchanged(new, place, score, track, task, found.notes.get(track, ()), kept)
+    if task.chords and score.chords:
+        new = _with_chords(new, score, found.chords, task.bars)
+    return with_version(file, new, {**asdict(request), "framescore": __version__, "networks": found.networks})
+
+
+def request_from(told: Mapping[str, Any]) -> Request:
+    """The request that a version tells of (`composer.history`). Raises BadInput where it is none."""
+    try:
+        values = {name: told[name] for name in Request.__dataclass_fields__}
+        names = {name: tuple(map(str, values[name])) for name in ("tracks", "stages", "keep")}
+        return Request(**{**values, **names, "wishes": Wishes(**values["wishes"])})
+    except (KeyError, TypeError) as error:
+        raise BadInput(f"a version's request is damaged ({error}); it cannot be made again") from error
+
+
+def tracks_of(score: Score, request: Request, bars: Collection[int]) -> list[int]:
+    """Indices of the tracks that a request means. Raises WrongUsage where it names one that is not there."""
+    for stage in request.stages:
+        if stage not in STAGES:
+            raise WrongUsage(f"--stages: {stage!r} is none of {', '.join(STAGES)}")
+    if request.tracks:
+        found = sorted({track for name in request.tracks for track in tracks_named(score, name)})
+    else:
+        found = [i for i, track in enumerate(score.tracks) if _plays(track, score, bars)]
+    stages = set(request.stages) - {"chords"}
+    if not stages:
+        return found
+    return [i for i in found if ("melody" if score.tracks[i].role == "melody" else "accompaniment") in stages]
+
+
+def tracks_named(score: Score, name: str) -> list[int]:
+    """Indices of the tracks with a name, a role or a family of instruments. Raises WrongUsage where there are none."""
+    wanted = name.strip().casefold()
+    by_name = [i for i, track in enumerate(score.tracks) if track.name.casefold() == wanted]
+    if by_name:
+        return by_name
+    found = [i for i, track in enumerate(score.tracks) if wanted in _marks(track)]
+    if not found:
+        names = ", ".join(track.name for track in score.tracks)
+        raise WrongUsage(f"no track is called {name!r}, or is of that role or family; the score has {names}")
+    return found
+
+
+def bars_of(text: str, count: int) -> list[int]:
+    """Indices from 0 of the bars that ``3,5-8`` names; all of ``count`` where it is empty. Raises WrongUsage."""
+    if not text.strip():
+        return list(range(count))
+    found: set[int] = set()
+    for part in text.split(","):
+        match = _BARS.fullmatch(part.strip())
+        if match is None:
+            raise WrongUsage(f"bars are written like 9-16 or 3,5-8, not {text!r}")
+        first, last = int(match[1]), int(match[2] or match[1])
+        if not 1 <= first <= last <= count:
+            raise WrongUsage(f"bars {part.strip()}: the score has bars 1 to {count}")
+        found |= set(range(first - 1, last))
+    return sorted(found)
+
+
+def _kept(text: str, score: Score) -> list[Kept]:
+    """The places that a ``--keep`` names. Raises WrongUsage."""
+    match = _KEEP.fullmatch(text.strip())
+    if match is None or not text.strip():
+        raise WrongUsage(
+            f"--keep is TRACK, TRACK@BARS, @BARS or TRACK:NOTE@BARS such as Violas:C4@11, not {text!r}"
+        )
+    tracks = tracks_named(score, match["track"]) if match["track"] else range(len(score.tracks))
+    bars = bars_of(match["bars"] or "", len(score.tempo_map.bars))
+    pitch = parse_pitch(match["note"]) if match["note"] else None
+    return [(track, bar, pitch) for track in tracks for bar in bars]
+
+
+def parse_pitch(text: str) -> int:
+    """MIDI pitch of a note name with its octave, C4 = 60 (as in scientific notation). Raises ValueError."""
+    match = re.fullmatch(r"([A-Ga-g])([#b]?)(-?\d)", text)
+    if match is None:
+        raise ValueError(f"a note is written like C4, F#3 or Bb5, not {text!r}")
+    step = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}[match[1].upper()]
+    pitch = 12 * (int(match[3]) + 1) + step + {"": 0, "#": 1, "b": -1}[match[2]]
+    if not 0 <= pitch <= 127:
+        raise ValueError(f"{text} is outside the notes of MIDI, C-1 to G9")
+    return pitch
+
+
+def _marks(track: Track) -> set[str]:
+    """What a track may be called beside its name."""
+    instrument = instrument_of(track.name, track.program, track.is_drums)
+    marks = {track.role, track.name.split(" (")[0].casefold()}
+    marks |= {"accompaniment"} if track.role not in ("melody", "percussion") else set()
+    return marks | ({instrument.family, instrument.name.casefold()} if instrument else set())
+
+
+def _plays(track: Track, score: Score, bars: Collection[int]) -> bool:
+    wanted = set(bars)
+    return any(_bar(score, note.onset_beats) in wanted for note in track.notes)
+
+
+def _bar(score: Score, beat: float) -> int:
+    return score.tempo_map.bar_at(beat + _EPS)
+
+
+def _exchanged(
+    file: MidiFile,
+    place: tuple[int, int],
+    score: Score,
+    track: int,
+    task: Task,
+    notes: Iterable[Note],
+    kept: Collection[Kept],
+) -> MidiFile:
+    """``file`` with a track's notes in its open bars exchanged for ``notes``, but those that are kept."""
+    open_bars = task.bars_of([track])
+
+    def stays(bar: int, pitch: int) -> bool:
+        return (track, bar, pitch) in kept
+
+    def is_old(tick: int, pitch: int) -> bool:
+        bar = _bar(score, tick / file.ticks_per_beat)
+        return bar in open_bars and not stays(bar, pitch)
+
+    beside = [note for note in score.tracks[track].notes if stays(_bar(score, note.onset_beats), note.pitch)]
+    free = [
+        note
+        for note in notes
+        if not any(
+            other.pitch == note.pitch
+            and other.onset_beats < note.end_beats
+            and note.onset_beats < other.end_beats
+            for other in beside
+        )
+    ]
+    return with_notes(file, place, is_old, free)
+
+
+def _with_chords(
+    file: MidiFile, score: Score, chords: Sequence[ChordSpan], bars: Collection[int]
+) -> MidiFile:
+    """``file`` with the ``chord=`` text events of some bars, and of the place where they end, as the chords are now."""
+    starts = score.tempo_map.bar_starts_beats
+    ticks = [(_tick(file, starts[bar]), _tick(file, starts[bar + 1])) for bar in bars]
+
+    def is_open(tick: int) -> bool:
+        return any(first <= tick < last for first, last in ticks)
+
+    texts = {_tick(file, span.onset_beats): f"chord={span.chord or NO_CHORD}" for span in chords}
+    for edge in {tick for pair in ticks for tick in pair}:
+        sounding = [span for span in chords if _tick(file, span.onset_beats) <= edge]
+        if sounding and edge < _tick(file, score.tempo_map.end_beats):
+            texts.setdefault(edge, f"chord={sounding[-1].chord or NO_CHORD}")
+    edges = {last for _, last in ticks}
+    named = {
+        tick
+        for tick, data in file.tracks[0].messages
+        if is_text(data) and data[2:].startswith(b"chord=") and not is_open(tick)
+    }
+    new = [
+        (tick, text) for tick, text in texts.items() if is_open(tick) or (tick in edges and tick not in named)
+    ]
+    return with_texts(file, lambda tick, text: text.startswith("chord=") and is_open(tick), new)
+
+
+def _tick(file: MidiFile, beats: float) -> int:
+    return round(beats * file.ticks_per_beat)
