@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from composer.form import Form, form_of
+from composer.given_chords import recalled_over
 from composer.habits import best_candidates, best_harmony, harmony_habits
 from composer.harmony_stage import (
     Bounds,
@@ -60,23 +61,25 @@ def compose_chords(
     checkpoint: Path | None = None,
     candidates: int = CANDIDATES,
     by_section: bool = True,
+    given: np.ndarray | None = None,
 ) -> Harmony:
     """Write the harmony of a film and plan its bars: of every stretch the best of `HARMONIES` times ``candidates``, for
     harmonies are short and a key is soon unclear. Music ends with a cadence on the tonic.
+
+    Where the chord of every beat is ``given``, (beats,) ids in the models' keys, the network plans the bars alone, and
+    a theme brings back no chords.
 
     Deterministic for a seed on CPU. Raises NotInstalled or BadInput where the checkpoint cannot be used.
     """
     form = form_of(cues)
     network = load_checkpoint(checkpoint or Checkpoints.for_cues(cues).chords)
-    tokens, leaning, recalled = (
-        picture_of(picture, cues.tempo_map),
-        leaning_of(form, cues),
-        recalled_bars(form),
-    )
+    tokens, leaning = picture_of(picture, cues.tempo_map), leaning_of(form, cues)
+    recalled = recalled_bars(form) if given is None else recalled_over(form, given)
+    count = candidates * HARMONIES if given is None else 1
     film = _silence(form)
     for wave in in_waves(stretches_of(form, by_section), recalled):
-        requests = [harmony_request(form, tokens, stretch, film, leaning) for stretch in wave]
-        streams = [stretch.streams(candidates * HARMONIES, seed, STAGE_SEED) for stretch in wave]
+        requests = [harmony_request(form, tokens, stretch, film, leaning, given) for stretch in wave]
+        streams = [stretch.streams(count, seed, STAGE_SEED) for stretch in wave]
         written = choose_harmonies(network.decoder, network.draws, network.habits, requests, streams)
         for stretch, harmony in zip(wave, written, strict=True):
             film = _with_stretch(film, stretch, harmony)
@@ -107,16 +110,22 @@ def harmony_request(
     stretch: Stretch | None = None,
     film: WrittenHarmony | None = None,
     leaning: Leaning | None = None,
+    given: np.ndarray | None = None,
 ) -> HarmonyRequest:
     """What the chord network is asked for a stretch of a form (all of it, where none is given); ``film`` holds what is
-    written already."""
+    written already, ``given`` the chords of all beats where they are no longer asked for."""
     stretch = stretch or whole(form)
-    recalled = recalled_bars(form)
+    recalled = recalled_bars(form) if given is None else recalled_over(form, given)
     first, bars = stretch.bars.start, slice(stretch.bars.start, stretch.bars.stop)
 
     def bounds(bar: int, written: WrittenHarmony) -> Bounds:
         known = written if film is None or int(recalled[first + bar]) in stretch.bars else film
-        return bounds_of(form, recalled, first + bar, written, known, is_first=bar == 0)
+        bounds = bounds_of(form, recalled, first + bar, written, known, is_first=bar == 0)
+        if given is None or form.sections[first + bar].silent:
+            return bounds
+        beat = int(form.frame.first_beats[first + bar])
+        here = given[beat : beat + int(form.frame.bar_beats[first + bar])]
+        return replace(bounds, chord=only(here))
 
     seen = Picture(picture.color[bars], picture.semantic[bars])
     change = None if leaning is None else leaning.between(stretch.beats).change

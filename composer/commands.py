@@ -20,6 +20,7 @@ from composer.checks import (
     refuse_overwriting,
     refuse_replacing,
     started_at,
+    wished_chords,
     wished_hits,
 )
 from composer.options import WrongUsage, any_seed, is_cue_sheet, seed_from
@@ -29,6 +30,7 @@ from composer.terminal import Console, Progress
 from composer.video.features import VideoFeatures
 
 if TYPE_CHECKING:
+    from composer.chord_text import Progression
     from composer.tokens.picture import PictureTrack
 
 # Seconds a stage takes for half a minute of 720p film; only their ratios matter, for the time left.
@@ -105,12 +107,13 @@ def compose(options: Namespace, console: Console) -> int:
     refuse_overwriting(options)
     check_wishes(options)
     check_device(options)
+    chords = wished_chords(options)
     sees_film = not options.free and not is_cue_sheet(options.source)
     shares = {name: share for name, share in SHARES.items() if sees_film or name not in ("video", "spotting")}
     with Progress(console, {**shares, "midi": 0.2}) as progress, staged_file(options.output) as path:
         picture: VideoFeatures | PictureTrack | None = None
         if options.free:
-            cues = free_sheet(options, console)
+            cues = free_sheet(options, console, chords)
         elif is_cue_sheet(options.source):
             cues = read_sheet(options, console)
             picture = seen_beside(cues, options.source)
@@ -121,6 +124,7 @@ def compose(options: Namespace, console: Console) -> int:
         else:
             picture = watch(options.source, options, progress, console)
             cues = spot_film(options, picture, progress, console)
+        cues, chords = in_key_of(cues, chords, options, console)
         candidates = options.best_of or CANDIDATES
         score = compose_score(
             cues,
@@ -128,6 +132,7 @@ def compose(options: Namespace, console: Console) -> int:
             seed=cues.seed,
             candidates=candidates,
             by_section=not options.free,
+            chords=chords,
             on_stage=progress.begin,
         )
         progress.begin("midi")
@@ -249,12 +254,45 @@ def say_landing(cues: CueSheet, console: Console) -> None:
         console.say(f"note: {note}")
 
 
-def free_sheet(options: Namespace, console: Console) -> CueSheet:
+def in_key_of(
+    cues: CueSheet, chords: Progression | None, options: Namespace, console: Console
+) -> tuple[CueSheet, Progression | None]:
+    """The cue sheet in one key with the chords asked for, where no key was: numerals take the first section's tonic.
+
+    Says which chords were read, and what became simpler.
+    """
+    from composer.theory import Key
+
+    if chords is None:
+        return cues, None
+    if options.key is not None:
+        chords = chords.in_key(Key.parse(options.key))
+    else:
+        sounding = next((s for s in cues.sections if not s.silent), cues.sections[0])
+        chords = chords.in_key(Key(Key.parse(sounding.key).tonic, chords.key.mode))
+        sections = tuple(
+            replace(s, key=str(chords.key), reasons={**s.reasons, "key": "the chords asked for"})
+            for s in cues.sections
+        )
+        cues = replace(cues, sections=sections)
+    count = len(chords.bars)
+    console.say(f"chords in {chords.key}, {count} {'bar' if count == 1 else 'bars'} over and over")
+    if chords.simplified:
+        console.say(f"note: chords were made simpler: {', '.join(chords.simplified)}")
+    return cues, chords
+
+
+def free_sheet(options: Namespace, console: Console, chords: Progression | None = None) -> CueSheet:
     """A cue sheet for music without a picture, by the command line's wishes."""
+    import numpy as np
+
     from composer.free import DEFAULT_BARS, FreeWishes, free_cues
+    from composer.spotting.wishes import home_key
 
     seed = any_seed() if options.seed is None else options.seed
     console.say(f"seed {seed}")
+    if chords is not None and options.key is None:  # numerals tell the mode, the tonic is drawn
+        options.key = str(home_key(chords.key.mode, 0.0, np.random.default_rng(seed)))
     wishes = FreeWishes(
         style=options.style,
         key=options.key,

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from composer.form import Form, form_of
+from composer.given_chords import recalled_over
 from composer.habits import melody_habits
 from composer.leaning import Leaning, leaning_of
 from composer.models.checkpoint import load_checkpoint
@@ -18,7 +19,7 @@ from composer.note_stage import Request, Sampling, write_best
 from composer.pipeline import CANDIDATES, Checkpoints
 from composer.spotting.cues import CueSheet
 from composer.stretches import Stretch, in_waves, joined, shifted, stretches_of, whole
-from composer.themes import NEW, recall_melody, recalled_bars
+from composer.themes import NEW, recall_melody
 from composer.tokens.notes import GridNotes, NotePlan
 from composer.tokens.vocabulary import chord_of
 
@@ -43,7 +44,7 @@ def compose_melody(
     form = form_of(cues)
     stretches = stretches_of(form, by_section)
     leaning, film = leaning_of(form, cues), joined([])
-    for wave in in_waves(stretches, recalled_bars(form)):
+    for wave in in_waves(stretches, recalled_over(form, form.chord_ids(harmony.chords))):
         requests = melody_requests(form, harmony, wave, film, leaning)
         streams = [stretch.streams(candidates, seed, STAGE_SEED) for stretch in wave]
         written = write_best(network, requests, SAMPLING, streams, _habits)
@@ -60,9 +61,9 @@ def melody_requests(
     leaning: Leaning | None = None,
 ) -> list[Request]:
     """What the melody network is asked for each stretch: a tune over the chords, themes brought back from what it has
-    written there, or from ``film``, where they lie outside."""
+    written there, or from ``film``, where they lie outside; a theme is brought back over its own chords only."""
     chords = form.chord_ids(harmony.chords)
-    recalled = recalled_bars(form)
+    recalled = recalled_over(form, chords)
 
     def request(stretch: Stretch) -> Request:
         beats, bars = (

@@ -20,6 +20,7 @@ from composer.spotting.cues import CueSheet
 from composer.video.features import VideoFeatures
 
 if TYPE_CHECKING:
+    from composer.chord_text import Progression
     from composer.tokens.picture import PictureTrack
 
 STAGES = ("chords", "melody", "accompaniment", "orchestra")
@@ -61,15 +62,18 @@ def compose(
     checkpoints: Checkpoints | None = None,
     candidates: int = CANDIDATES,
     by_section: bool = True,
+    chords: Progression | None = None,
     on_stage: Callable[[str], None] | None = None,
 ) -> Score:
     """Write the music of a cue sheet.
 
     ``picture`` lets the chords listen to colour and meaning bar by bar; without it the cue sheet's moods decide. Each
     stage's work is the best of ``candidates`` (`composer.habits`). ``by_section``: each section is written by itself,
-    so that an edit of one leaves the others as they are (`composer.stretches`). ``on_stage`` is called with each name
-    of `STAGES` as it starts. The score ends with the picture, and the same arguments give the same score. Raises
-    NotInstalled where a checkpoint is missing, ValueError for fewer than one candidate.
+    so that an edit of one leaves the others as they are (`composer.stretches`). ``chords`` are those of every bar, over
+    and over, where the harmony is given (`composer.chord_text`). ``on_stage`` is called with each name of `STAGES` as
+    it starts. The score ends with the picture, and the same arguments give the same score. Raises NotInstalled where a
+    checkpoint is missing, WrongUsage where a bar is given more chords than it has beats, ValueError for fewer than one
+    candidate.
     """
     if candidates < 1:
         raise ValueError(f"{candidates} candidates; one or more")
@@ -77,6 +81,8 @@ def compose(
     begin("chords")  # which loads PyTorch
     from composer.accompaniment import compose_accompaniment
     from composer.chords import compose_chords
+    from composer.form import form_of
+    from composer.given_chords import lay_chords, split_at, with_basses
     from composer.melody import compose_melody
     from composer.orchestrate import orchestrate
     from composer.tokens.picture import PictureTrack
@@ -85,14 +91,20 @@ def compose(
     digests = checkpoints.digests()
     track = PictureTrack.of(picture) if isinstance(picture, VideoFeatures) else picture
     how: dict[str, Any] = {"seed": seed, "candidates": candidates, "by_section": by_section}
-    harmony = compose_chords(cues, track, checkpoint=checkpoints.chords, **how)
+    laid = None if chords is None else lay_chords(chords, form_of(cues))
+    asked: dict[str, Any] = {} if laid is None else {"given": laid.ids}
+    harmony = compose_chords(cues, track, checkpoint=checkpoints.chords, **how, **asked)
     begin("melody")
     lead = compose_melody(harmony, cues, checkpoint=checkpoints.melody, **how)
     begin("accompaniment")
     accompaniment = compose_accompaniment(lead, cues, checkpoint=checkpoints.accompaniment, **how)
     begin("orchestra")
+    if laid is not None:
+        accompaniment = with_basses(accompaniment, laid.grounds)
+        lead = replace(lead, harmony=replace(harmony, chords=split_at(harmony.chords, laid.grounds)))
     score = orchestrate(lead, accompaniment, cues)
-    origin = {**provenance(cues, seed), "candidates": str(candidates), **digests}
+    told = {} if chords is None else {"chords": chords.in_one_line}
+    origin = {**provenance(cues, seed), "candidates": str(candidates), **told, **digests}
     return replace(score, provenance=origin)
 
 

@@ -11,12 +11,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from composer import commands, sounding
-from composer.checks import check_device, check_wishes, refuse_losing_edits, refuse_overwriting
+from composer.checks import (
+    check_device,
+    check_wishes,
+    refuse_losing_edits,
+    refuse_overwriting,
+    wished_chords,
+)
 from composer.output import REPORT_NAME, STEMS_NAME, fitting_name, staged_folder
 from composer.painting import Paints, load_paints, told_of
 from composer.terminal import Console, Progress
 
 if TYPE_CHECKING:
+    from composer.chord_text import Progression
     from composer.music import Score
     from composer.spotting.cues import CueSheet
     from composer.video.features import VideoFeatures
@@ -35,6 +42,7 @@ def score(options: Namespace, console: Console) -> int:
     check_device(options)
     refuse_overwriting(options)
     refuse_losing_edits(options.output, (CUES_NAME, MIDI_NAME, MUSICXML_NAME))
+    chords = wished_chords(options)
     sounding.check_sound(options)
     check_regular_file(options.video)
     for owner in foreign_owners():
@@ -47,7 +55,8 @@ def score(options: Namespace, console: Console) -> int:
             paints = load_paints(options, progress)
             features = commands.watch(options.video, options, progress, console)
             cues = commands.spot_film(options, features, progress, console)
-            piece = write_music(options, cues, features, folder, progress)
+            cues, chords = commands.in_key_of(cues, chords, options, console)
+            piece = write_music(options, cues, features, folder, progress, chords)
             rendering = write_sound(options, cues, features.duration_s, folder, progress, paints)
             film_warnings = write_film(options, folder, progress)
         for warning in (*rendering.warnings, *film_warnings):
@@ -63,9 +72,14 @@ def score(options: Namespace, console: Console) -> int:
 
 
 def write_music(
-    options: Namespace, cues: CueSheet, features: VideoFeatures, folder: Path, progress: Progress
+    options: Namespace,
+    cues: CueSheet,
+    features: VideoFeatures,
+    folder: Path,
+    progress: Progress,
+    chords: Progression | None = None,
 ) -> Score:
-    """Compose; write the cue sheet, the MIDI file and the MusicXML file."""
+    """Compose, over ``chords`` where they are given; write the cue sheet, the MIDI file and the MusicXML file."""
     from composer.cue_files import write_sheet
     from composer.midi import write_midi
     from composer.musicxml import write_musicxml
@@ -73,7 +87,9 @@ def write_music(
 
     write_sheet(cues, features, folder / CUES_NAME)
     candidates = options.best_of or CANDIDATES
-    piece = compose(cues, features, seed=cues.seed, candidates=candidates, on_stage=progress.begin)
+    piece = compose(
+        cues, features, seed=cues.seed, candidates=candidates, chords=chords, on_stage=progress.begin
+    )
     progress.begin("midi")
     write_midi(piece, folder / MIDI_NAME)
     progress.begin("musicxml")
