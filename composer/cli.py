@@ -102,6 +102,10 @@ def dispatch(options: argparse.Namespace, console: Console) -> int:
             from composer.evaluation.command import evaluate
 
             return evaluate(options, console)
+        if options.command == "lint":
+            from composer.lint_command import lint
+
+            return lint(options, console)
         from composer import commands, edit_commands, sounding, style_commands
 
         works = {
@@ -328,6 +332,9 @@ def make_parser() -> argparse.ArgumentParser:
         metavar="DIR|npz",
         help="what the music must not repeat: MIDI, or melodies in an npz",
     )
+
+    command = add("lint", "what a MIDI file will lose in a DAW, where, and what mends it")
+    command.add_argument("midi", type=Path, metavar="score.mid")
 
     add("doctor", "what is installed, what is missing, and the command that mends it")
     return parser
