@@ -86,7 +86,11 @@ class Sounded:
 
 @dataclass
 class Part:
-    """What one track holds, gathered in one pass."""
+    """What one track holds, gathered in one pass.
+
+    ``setup`` tells when a channel's program (channel, `PROGRAM`) and controllers (channel, number) are first set,
+    as far as that is before the channel's first note.
+    """
 
     index: int
     name: str
@@ -98,9 +102,7 @@ class Part:
     stray_offs: list[tuple[int, int]] = field(default_factory=list)  # tick, pitch
     programs: list[tuple[int, int, int]] = field(default_factory=list)  # tick, channel, program
     first_programs: dict[int, int] = field(default_factory=dict)  # channel -> program
-    setup: dict[tuple[int, int], int] = field(
-        default_factory=dict
-    )  # channel, PROGRAM or CC -> tick, ere its notes
+    setup: dict[tuple[int, int], int] = field(default_factory=dict)
     first_notes: dict[int, int] = field(default_factory=dict)  # channel -> tick
     levels: list[int] = field(default_factory=list)  # ticks of CC1, CC7 and CC11
     sysex: list[int] = field(default_factory=list)  # ticks

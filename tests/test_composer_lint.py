@@ -1,5 +1,6 @@
 """``framescore lint``: one made file for every rule, and our own files, which keep all of them."""
 
+import io
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -182,6 +183,15 @@ def test_our_own_files_are_clean(style):
     lead, accompaniment = make_music(cues, 3)
     file = parse_smf(midi_bytes(orchestrate(lead, accompaniment, cues)))
     assert [str(finding) for finding in lint(file)] == []
+
+
+def test_what_pretty_midi_leaves_out_is_said():
+    pretty_midi = pytest.importorskip("pretty_midi")
+    cues = film_cues("full-orchestra")
+    lead, accompaniment = make_music(cues, 3)
+    saved = io.BytesIO()
+    pretty_midi.PrettyMIDI(io.BytesIO(midi_bytes(orchestrate(lead, accompaniment, cues)))).write(saved)
+    assert {"offset-missing", "conductor-name"} <= {f.rule for f in lint(parse_smf(saved.getvalue()))}
 
 
 def test_findings_alike_are_counted():
