@@ -57,6 +57,7 @@ def request_of(options: Namespace, seed: int, variation: int) -> Request:
         options.tracks,
         options.stages,
         tuple(options.keep),
+        options.style,
         wishes,
         seed,
         options.best_of or CANDIDATES,

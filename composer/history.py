@@ -61,6 +61,7 @@ def line_of(version: Version) -> str:
     asked = version.request
     parts = [f"bars {asked.get('bars') or 'all'}"]
     parts += [f"{name} {', '.join(asked[name])}" for name in ("tracks", "stages", "keep") if asked.get(name)]
+    parts += [f"style {asked['style']}"] if asked.get("style") else []
     parts += [f"{name} {value}" for name, value in (asked.get("wishes") or {}).items() if value is not None]
     parts += [f"seed {asked.get('seed')}"] + [f"variation {n + 1}" for n in (asked.get("variation"),) if n]
     return f"version {version.number}, from {version.parent[:12]}: {'; '.join(parts)}"
@@ -71,12 +72,9 @@ def with_version(parent: MidiFile, child: MidiFile, request: Mapping[str, Any]) 
     number = 1 + max((version.number for version in versions_of(parent)), default=0)
     told = json.dumps({"parent": digest_of(parent), "request": dict(request)}, sort_keys=True)
     child = with_texts(child, lambda tick, text: False, [(0, f"version.{number}={told}")])
-    undo = _packed(
-        {
-            "number": number,
-            "tracks": [_difference(*pair) for pair in zip(parent.tracks, child.tracks, strict=True)],
-        }
-    )
+    pairs = zip(parent.tracks, child.tracks, strict=False)  # a change may add tracks at the end
+    tracks = [_difference(*pair) for pair in pairs]
+    undo = _packed({"number": number, "kind": parent.kind, "tracks": tracks})
     first = child.tracks[0]
     messages = (*first.messages, (first.end_tick, _SEQUENCER_SPECIFIC + _OWNER + undo))
     return replace(child, tracks=(MidiTrack(messages, first.end_tick), *child.tracks[1:]))
@@ -95,12 +93,11 @@ def parent_of(file: MidiFile) -> MidiFile | None:
             continue
         plain = MidiTrack((*first.messages[:place], *first.messages[place + 1 :]), first.end_tick)
         try:
-            tracks = tuple(
-                _undone(*pair) for pair in zip((plain, *file.tracks[1:]), told["tracks"], strict=True)
-            )
+            pairs = zip((plain, *file.tracks[1:]), told["tracks"], strict=False)
+            tracks = tuple(_undone(*pair) for pair in pairs)
         except (ValueError, KeyError, TypeError, IndexError):
             return None
-        parent = replace(file, tracks=tracks)
+        parent = replace(file, kind=int(told.get("kind", file.kind)), tracks=tracks)
         return parent if digest_of(parent) == newest.parent else None
     return None
 

@@ -30,11 +30,32 @@ _NEEDED = (
 def palette_of(tracks: Sequence[Track], melody: Sequence[Note]) -> Palette:
     """``tracks`` as a palette: its first layers are theirs, in order; more may follow, for a palette has layers of
     every role. ``melody``: the tune as it sounds."""
-    layers = [_layer(track, tracks, melody) for track in tracks]
+    return with_every_role([_layer(track, tracks, melody) for track in tracks])
+
+
+def with_every_role(layers: Sequence[Layer]) -> Palette:
+    """A palette of ``layers``, with others behind them for roles that it must have."""
     roles = {layer.role for layer in layers}
     whole = "arpeggio" in roles and not roles & {"pad", "bass", "counter"}
     needed = [layer for layer in _NEEDED if layer.role not in roles]
     return Palette("own", "Own tracks", 0.0, 0.0, frozenset(), (*layers, *needed), whole_texture=whole)
+
+
+def seats_of(tracks: Sequence[Track], layers: Sequence[Layer]) -> list[int | None]:
+    """For each layer the index of the track that plays its instrument in its role, else of one that plays the
+    instrument; None where none does. No track has two layers."""
+    taken: set[int] = set()
+    seats: list[int | None] = []
+    for layer in layers:
+        same = [
+            i
+            for i, track in enumerate(tracks)
+            if i not in taken and instrument_of_track(track).name == layer.instrument_name
+        ]
+        seat = next((i for i in same if tracks[i].role == layer.role), same[0] if same else None)
+        taken |= {seat} if seat is not None else set()
+        seats.append(seat)
+    return seats
 
 
 def instrument_of_track(track: Track) -> Instrument:

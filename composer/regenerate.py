@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from composer import __version__
@@ -17,16 +17,21 @@ from composer.edit_options import STAGES
 from composer.errors import BadInput
 from composer.history import with_version
 from composer.instruments import instrument_of
-from composer.midi_reader import NO_CHORD, places_of, score_of
+from composer.midi import MELODIC_CHANNELS, PAN, VOLUME
+from composer.midi_reader import DRUM_CHANNEL, NO_CHORD, places_of, score_of
 from composer.music import ChordSpan, Note, Score, Track
 from composer.options import WrongUsage
+from composer.own_ensemble import seats_of
+from composer.palettes import PALETTES, Layer
 from composer.pipeline import CANDIDATES
 from composer.rewrite import AS_BEFORE, Task, Wishes, rewrite
-from composer.smf import MidiFile
+from composer.sketch import sketch_of
+from composer.smf import META, SYSEX, MidiFile, MidiTrack
 from composer.splice import is_text, with_notes, with_texts
 
 _BARS = re.compile(r"(\d{1,6})(?:-(\d{1,6}))?")
 _KEEP = re.compile(r"(?:(?P<track>[^@:]+?)(?::(?P<note>[A-G][#b]?-?\d))?)?(?:@(?P<bars>[\d,\s-]+))?")
+TEXT, TRACK_NAME, CONTROL, PROGRAM = 0x01, 0x03, 0xB0, 0xC0
 _EPS = 1e-6
 Kept = tuple[int, int, int | None]  # track, bar, pitch or all of them
 
@@ -37,13 +42,15 @@ class Request:
 
     ``bars`` such as ``9-16`` or ``3,5-8`` (all where empty); ``tracks`` names, roles or families (those that play in
     the bars where empty); ``stages`` of `STAGES` (those of the tracks where empty); ``keep``: ``Violas``,
-    ``Violas@11-12``, ``@11-12`` or ``Violas:C4@11``; ``variation`` counts from 0.
+    ``Violas@11-12``, ``@11-12`` or ``Violas:C4@11``; ``style``: another palette's instruments play in the bars instead;
+    ``variation`` counts from 0.
     """
 
     bars: str = ""
     tracks: tuple[str, ...] = ()
     stages: tuple[str, ...] = ()
     keep: tuple[str, ...] = ()
+    style: str = ""
     wishes: Wishes = AS_BEFORE
     seed: int = 0
     candidates: int = CANDIDATES
@@ -56,23 +63,85 @@ def regenerate(file: MidiFile, request: Request) -> MidiFile:
     Raises WrongUsage where the request names bars, tracks or stages that are not there, or nothing is left to write,
     BadInput where the file holds no music, NotInstalled where a checkpoint is missing.
     """
-    score = score_of(file)
-    bars = bars_of(request.bars, len(score.tempo_map.bars))
+    old_score = score_of(file)
+    bars = bars_of(request.bars, len(old_score.tempo_map.bars))
+    chosen = tracks_of(old_score, request, bars)
+    seated, layers = _seated(file, request, bars)
+    score = score_of(seated) if layers else old_score
     kept = {place for text in request.keep for place in _kept(text, score)}
-    places = frozenset((track, bar) for track in tracks_of(score, request, bars) for bar in bars)
+    places = frozenset((track, bar) for track in {*chosen, *layers} for bar in bars)
     places -= {(track, bar) for track, bar, pitch in kept if pitch is None}
     if not places:
         raise WrongUsage("nothing is left to be written: no track plays there, or all of it is kept")
-    anew = "chords" in request.stages
-    task = Task(places, request.seed, request.wishes, anew, request.candidates, (request.variation,))
+    task = Task(
+        places,
+        request.seed,
+        request.wishes,
+        "chords" in request.stages,
+        request.candidates,
+        (request.variation,),
+        layers or None,
+    )
     found = rewrite(score, task)
-    new = file
-    for track, place in enumerate(places_of(file)):
+    new = seated
+    for track, place in enumerate(places_of(seated)):
         if task.bars_of([track]):
             new = _exchanged(new, place, score, track, task, found.notes.get(track, ()), kept)
     if task.chords and score.chords:
         new = _with_chords(new, score, found.chords, task.bars)
     return with_version(file, new, {**asdict(request), "framescore": __version__, "networks": found.networks})
+
+
+def _seated(file: MidiFile, request: Request, bars: Collection[int]) -> tuple[MidiFile, dict[int, Layer]]:
+    """``file`` with a track for every instrument of the style asked for, and the layers that play in the bars by the
+    index of their track; as it is, and none, where no style is. Raises WrongUsage."""
+    if not request.style:
+        return file, {}
+    if request.style not in PALETTES:
+        raise WrongUsage(
+            f"--style {request.style}: no such style; the styles are {', '.join(sorted(PALETTES))}"
+        )
+    if request.tracks or set(request.stages) - {"chords"}:
+        raise WrongUsage(
+            "--style sets all tracks of the bars for other instruments; leave --tracks and --stages out"
+        )
+    score = score_of(file)
+    sketch = sketch_of(score)
+    section = sketch.form.sections[min(bars)]
+    density, dynamics = (
+        getattr(section, name) if getattr(request.wishes, name) is None else getattr(request.wishes, name)
+        for name in ("density", "dynamics")
+    )
+    layers = [
+        layer
+        for layer in PALETTES[request.style].layers
+        if density >= layer.min_density and dynamics >= layer.min_dynamics
+    ]
+    seats = seats_of(score.tracks, layers)
+    new = [layer for layer, seat in zip(layers, seats, strict=True) if seat is None]
+    if not new:
+        return file, {seat: layer for layer, seat in zip(layers, seats, strict=True) if seat is not None}
+    return _seated(_with_tracks(file, new), request, bars)
+
+
+def _with_tracks(file: MidiFile, layers: Sequence[Layer]) -> MidiFile:
+    """``file`` with an empty track for each layer, at its end. Raises WrongUsage where it has no channel left."""
+    used = {data[0] & 0x0F for track in file.tracks for _, data in track.messages if data[0] < SYSEX}
+    free = [channel for channel in MELODIC_CHANNELS if channel not in used]
+    end = max(track.end_tick for track in file.tracks)
+    tracks = list(file.tracks)
+    for layer in layers:
+        instrument = layer.instrument
+        if not instrument.is_drums and not free:
+            raise WrongUsage("--style: no MIDI channel is left for its instruments; use fewer tracks")
+        channel = DRUM_CHANNEL if instrument.is_drums else free.pop(0)
+        texts = ((TRACK_NAME, f"{instrument.name} ({layer.role})"), (TEXT, f"role={layer.role}"))
+        messages = [(0, bytes((META, kind)) + text.encode()) for kind, text in texts]
+        messages.append((0, bytes((PROGRAM | channel, instrument.program))))
+        for control, value in ((VOLUME, instrument.volume), (PAN, instrument.pan)):
+            messages.append((0, bytes((CONTROL | channel, control, value))))
+        tracks.append(MidiTrack(tuple(messages), end))
+    return replace(file, kind=1, tracks=tuple(tracks))
 
 
 def request_from(told: Mapping[str, Any]) -> Request:

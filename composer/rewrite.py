@@ -8,7 +8,7 @@ with a note that stays.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -18,7 +18,8 @@ from composer.cue_spans import CueSpan
 from composer.form import Form
 from composer.infill import Draws, new_accompaniment, new_harmony, new_melody
 from composer.music import BarPlan, ChordSpan, LeadSheet, Note, Score, Track
-from composer.own_ensemble import instrument_of_track, palette_of
+from composer.own_ensemble import instrument_of_track, palette_of, with_every_role
+from composer.palettes import Layer, Palette
 from composer.pipeline import CANDIDATES, Checkpoints
 from composer.section_setting import SectionSetting
 from composer.sketch import Sketch, sketch_of
@@ -49,7 +50,8 @@ AS_BEFORE = Wishes()
 @dataclass(frozen=True)
 class Task:
     """What is written anew: ``open`` (track, bar) places by index; ``chords``: the harmony of those bars too. ``key``
-    sets the random numbers of variations apart."""
+    sets the random numbers of variations apart. ``ensemble``: layers by the index of the track that plays each, where
+    other instruments are to play than did; open tracks without one fall silent."""
 
     open: frozenset[tuple[int, int]]
     seed: int
@@ -57,6 +59,7 @@ class Task:
     chords: bool = False
     candidates: int = CANDIDATES
     key: tuple[int, ...] = ()
+    ensemble: Mapping[int, Layer] | None = None
 
     @property
     def bars(self) -> frozenset[int]:
@@ -159,10 +162,7 @@ def _set(
 ) -> dict[int, tuple[Note, ...]]:
     """The new notes of every open track: the music set for the tracks that play in the open bars."""
     score, cues, tempo_map = sketch.score, sketch.cues, sketch.score.tempo_map
-    playing = [
-        i for i, track in enumerate(score.tracks) if task.bars_of([i]) or _plays(track, score, task.bars)
-    ]
-    palette = palette_of([score.tracks[i] for i in playing], sketch.lead.melody)
+    playing, palette = _ensemble(sketch, task)
     spans = tuple(
         CueSpan(
             tempo_map.beats(section.start_s),
@@ -184,6 +184,17 @@ def _set(
         for i in playing
         if task.bars_of([i])
     }
+
+
+def _ensemble(sketch: Sketch, task: Task) -> tuple[list[int], Palette]:
+    """The tracks that play in the open bars, by index, and the palette whose first layers are theirs."""
+    tracks = sketch.score.tracks
+    if task.ensemble is not None:
+        return list(task.ensemble), with_every_role(list(task.ensemble.values()))
+    playing = [
+        i for i, track in enumerate(tracks) if task.bars_of([i]) or _plays(track, sketch.score, task.bars)
+    ]
+    return playing, palette_of([tracks[i] for i in playing], sketch.lead.melody)
 
 
 def _plays(track: Track, score: Score, bars: frozenset[int]) -> bool:
@@ -212,7 +223,8 @@ def _as_around(
     ] or track.notes
     stay = [note for note in track.notes if bar_of(note) not in bars]
     shift, mean = 0, float(np.mean([note.velocity for note in new]))
-    level = float(np.mean([note.velocity for note in near])) if near else mean
+    around = near or [note for other in score.tracks if not other.is_drums for note in other.notes]
+    level = float(np.mean([note.velocity for note in around])) if around else mean
     if near and track.role != "percussion" and wishes.register is None:
         shift = 12 * round(float(np.mean([n.pitch for n in near]) - np.mean([n.pitch for n in new])) / 12)
     if wishes.dynamics is not None:

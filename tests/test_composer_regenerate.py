@@ -13,11 +13,12 @@ from composer.edit_commands import version_of
 from composer.evaluation.pieces import piece_of_score
 from composer.free import FreeWishes, free_cues
 from composer.history import parent_of, versions_of
+from composer.lint import lint
 from composer.metrics.controls import bar_density, bar_dynamics, bar_register
 from composer.metrics.piece import ACCOMPANIMENT, MELODY
 from composer.midi import midi_bytes
 from composer.midi_file import midi_file_bytes
-from composer.midi_reader import score_of
+from composer.midi_reader import places_of, score_of
 from composer.music import PITCH_NAMES
 from composer.options import WrongUsage
 from composer.pipeline import compose
@@ -206,6 +207,19 @@ def test_chords_are_written_anew_and_told(files):
     assert any(chord_at(before, beat) != chord_at(after, beat) for beat in range(32, 64))
 
 
+def test_another_ensemble_plays_the_bars(files):
+    file = files["solo-piano"]
+    new = regenerate(file, Request(bars="9-12", style="jazz-combo", seed=4, candidates=1))
+    score = score_of(new)
+    inside = {track.name: sum(32 <= note.onset_beats < 48 for note in track.notes) for track in score.tracks}
+    assert {name for name, count in inside.items() if count} >= {"Tenor Sax (melody)", "Acoustic Bass (bass)"}
+    assert not any(track.notes[0].onset_beats < 32 for track in score.tracks[2:] if track.notes)
+    assert not lint(new)
+    assert midi_file_bytes(parent_of(new)) == midi_file_bytes(file)
+    channels = [place[1] for place in places_of(new)]
+    assert len(set(channels)) == len(channels)
+
+
 def test_versions_are_remembered_and_come_back(files, tmp_path):
     file = files["solo-piano"]
     first = regenerate(file, Request(bars="1-2", tracks=("melody",), seed=1, candidates=1))
@@ -235,6 +249,8 @@ def test_versions_are_remembered_and_come_back(files, tmp_path):
         (Request(bars="5", keep=("@5",)), "nothing is left"),
         (Request(keep=("Violas:H9@3",)), "--keep is"),
         (Request(keep=("",)), "--keep is"),
+        (Request(style="polka"), "no such style"),
+        (Request(style="pop", tracks=("Violas",)), "leave --tracks"),
     ],
 )
 def test_requests_that_cannot_be(files, request_, cause):
@@ -265,7 +281,9 @@ def test_wishes_are_obeyed_as_in_whole_pieces(files):
     for number in range(40):
         wishes = wished(rng)
         first = int(rng.integers(0, BARS - 4))
-        request = Request(f"{first + 1}-{first + 4}", ("accompaniment",), (), (), wishes, number, 2)
+        request = Request(
+            f"{first + 1}-{first + 4}", ("accompaniment",), wishes=wishes, seed=number, candidates=2
+        )
         piece, _ = piece_of_score(score_of(regenerate(files["solo-piano"], request)))
         texture = replace(piece, part=np.where(piece.part == ACCOMPANIMENT, piece.part, 2))
         bars = slice(first, first + 4)
