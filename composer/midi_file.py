@@ -8,10 +8,11 @@ track in every track.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from composer.errors import BadInput
-from composer.midi_reader import MAX_FILE_BYTES
 from composer.output import staged_file
 from composer.smf import (
     DATA_BYTES,
@@ -27,6 +28,7 @@ from composer.smf import (
     parse_smf,
 )
 
+MAX_FILE_BYTES = 32 * 2**20
 MAX_TICKS_PER_BEAT = 0x7FFF
 
 
@@ -47,8 +49,15 @@ def read_midi_file(path: Path) -> MidiFile:
         raise BadInput(
             f"{path}: cannot be read ({error.strerror}); check the path and its permissions"
         ) from error
-    try:
+    with told_of(path):
         return parse_smf(data)
+
+
+@contextmanager
+def told_of(path: Path) -> Iterator[None]:
+    """What is wrong with the file at ``path`` leaves as BadInput, with its name and the remedy."""
+    try:
+        yield
     except SmfError as error:
         raise BadInput(f"{path}: {error}; export it again as a standard MIDI file, type 0 or 1") from error
 

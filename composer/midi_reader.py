@@ -8,13 +8,14 @@ rebuilt from metre and tempo; a bar whose tempo changes inside gets the constant
 from __future__ import annotations
 
 import re
+from collections import deque
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
-from composer.errors import BadInput
 from composer.instruments import instrument_of
+from composer.midi_file import read_midi_file, told_of
 from composer.music import (
     PITCH_NAMES,
     QUALITIES,
@@ -32,7 +33,6 @@ from composer.theory import Key
 from composer.timecode import parse_timecode
 from composer.timing import MAX_TEMPO_US, MIN_TEMPO_US, Bar, TempoMap
 
-MAX_FILE_BYTES = 32 * 2**20
 MAX_BARS = 100_000
 MAX_TRACKS = 64
 MAX_TEXTS = 20_000
@@ -59,20 +59,9 @@ def read_midi(path: Path) -> Score:
     music.
     """
     path = Path(path)
-    try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise BadInput(
-                f"{path}: larger than {MAX_FILE_BYTES // 2**20} MiB; give a MIDI file of one piece"
-            )
-        data = path.read_bytes()
-    except OSError as error:
-        raise BadInput(
-            f"{path}: cannot be read ({error.strerror}); check the path and its permissions"
-        ) from error
-    try:
-        return score_from_bytes(data, title=path.stem)
-    except SmfError as error:
-        raise BadInput(f"{path}: {error}; export it again as a standard MIDI file, type 0 or 1") from error
+    file = read_midi_file(path)
+    with told_of(path):
+        return score_of(file, title=path.stem)
 
 
 def score_from_bytes(data: bytes, title: str = "") -> Score:
@@ -272,15 +261,15 @@ class _Part:
     pan: int = 64
     expression: list[tuple[int, int]] = field(default_factory=list)
     closed: list[tuple[int, int, int, int]] = field(default_factory=list)  # start, stop, pitch, velocity
-    sounding: dict[int, list[tuple[int, int]]] = field(default_factory=dict)  # pitch -> [(start, velocity)]
+    sounding: dict[int, deque[tuple[int, int]]] = field(default_factory=dict)  # pitch -> (start, velocity)
     seen: set[int] = field(default_factory=set)
 
     def take(self, tick: int, kind: int, first: int, second: int) -> None:
         if kind == _NOTE_ON and second > 0:
-            self.sounding.setdefault(first, []).append((tick, second))
+            self.sounding.setdefault(first, deque()).append((tick, second))
         elif kind in (_NOTE_ON, _NOTE_OFF):
             if waiting := self.sounding.get(first):
-                start, velocity = waiting.pop(0)
+                start, velocity = waiting.popleft()
                 self.closed.append((start, max(tick, start + 1), first, velocity))
         elif kind == _PROGRAM and _PROGRAM not in self.seen:
             self.program = first

@@ -8,6 +8,7 @@ counts for the note.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
@@ -59,15 +60,15 @@ def is_text(data: bytes) -> bool:
 def _messages_of_notes(track: MidiTrack, channel: int, is_old: Callable[[int, int], bool]) -> set[int]:
     """Which messages of a track start or end the notes that ``is_old`` names."""
     gone: set[int] = set()
-    sounding: dict[int, list[tuple[int, bool]]] = {}
+    sounding: dict[int, deque[tuple[int, bool]]] = {}
     for number, (tick, data) in enumerate(track.messages):
         if data[0] & 0x0F != channel or data[0] & 0xF0 not in (_NOTE_OFF, _NOTE_ON):
             continue
-        waiting = sounding.setdefault(data[1], [])
+        waiting = sounding.setdefault(data[1], deque())
         if data[0] & 0xF0 == _NOTE_ON and data[2] > 0:
             waiting.append((number, is_old(tick, data[1])))
         elif waiting:
-            start, goes = waiting.pop(0)
+            start, goes = waiting.popleft()
             if goes:
                 gone |= {start, number}
     return gone | {start for waiting in sounding.values() for start, goes in waiting if goes}
