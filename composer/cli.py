@@ -15,6 +15,7 @@ from typing import Any
 from composer import __version__, interrupt
 from composer.edit_options import history_options, regenerate_options
 from composer.errors import FrameScoreError, OutOfResources
+from composer.export_options import export_options
 from composer.options import (
     DEFAULT_CLIP_MODEL,
     DETECTORS,
@@ -106,7 +107,7 @@ def dispatch(options: argparse.Namespace, console: Console) -> int:
             from composer.lint_command import lint
 
             return lint(options, console)
-        from composer import commands, edit_commands, sounding, style_commands
+        from composer import commands, edit_commands, export_command, sounding, style_commands
 
         works = {
             "analyze": commands.analyze,
@@ -114,6 +115,7 @@ def dispatch(options: argparse.Namespace, console: Console) -> int:
             "compose": commands.compose,
             "regenerate": edit_commands.regenerate,
             "history": edit_commands.history,
+            "export": export_command.export,
             "render": sounding.render,
             "mux": sounding.mux,
             "style": style_commands.style,
@@ -304,6 +306,9 @@ def make_parser() -> argparse.ArgumentParser:
     command = add("history", "the versions of a regenerated score; brings one back")
     history_options(command)
 
+    command = add("export", "a MIDI score for REAPER, as a marker list, as sections, as MusicXML")
+    export_options(command)
+
     summary = "sound from a MIDI file, whoever wrote it"
     command = add("render", summary, sound, painting_options("--style"))
     command.add_argument("midi", type=Path, metavar="score.mid")
@@ -353,6 +358,12 @@ def add_free(command: argparse.ArgumentParser) -> None:
     """What is asked of music without a picture."""
     group = command.add_argument_group("music without a picture; what is not given is drawn from the seed")
     group.add_argument("--free", action="store_true", help="compose without VIDEO or cues.yaml")
+    group.add_argument(
+        "--melody",
+        type=Path,
+        metavar="FILE.mid",
+        help="accompany this melody, kept note for note; bars, metre and tempo are the file's",
+    )
     group.add_argument("--bars", type=parse_bars, metavar="N", help="how many bars; default 32")
     group.add_argument("--valence", type=parse_mood, metavar="V", help="-1 sad to 1 glad")
     group.add_argument("--arousal", type=parse_mood, metavar="A", help="-1 calm to 1 excited")
