@@ -13,15 +13,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from composer.errors import BadInput, NotInstalled
+from composer.given_options import chord_file
 from composer.options import DEFAULT_CLIP_MODEL, DETECTORS, WrongUsage, is_cue_sheet
-from composer.output import MAX_NAME_BYTES, explain
+from composer.output import explain
 from composer.spotting.cues import REQUIRED_WEIGHT, TIME_DIGITS, WISHED_WEIGHT, Hit
-
-if TYPE_CHECKING:
-    from composer.chord_text import Progression
 
 FILM_WISHES = ("hit", "markers", "silence", "tempo_mode", "start_timecode")
 FREE_WISHES = ("bars", "valence", "arousal", "density", "dynamics")
@@ -37,9 +34,8 @@ WATCHING = {
 # Files of a command line: those it reads, and those it writes with the option that names each.
 INPUTS = (
     "video", "source", "midi", "music", "clip_weights", "prompts", "soundfont", "markers", "borrow_dynamics",
-    "borrow_melody",
+    "borrow_melody", "melody",
 )  # fmt: skip
-CHORD_FILE_SUFFIX = ".txt"
 OUTPUTS = {"output": "-o", "musicxml": "--musicxml", "plot": "--plot", "picture": "--picture"}
 
 
@@ -81,34 +77,6 @@ def check_wishes(options: Namespace) -> None:
             options.key = str(Key.parse(options.key))
         except ValueError as error:
             raise WrongUsage(f"--key {options.key}: not a key; write one such as C, Am, F#m or Eb") from error
-
-
-def wished_chords(options: Namespace) -> Progression | None:
-    """The chords asked for, as text or in a file, read in ``--key`` where that is given.
-
-    Without it the key that their letters tell becomes the one that is asked for. Raises WrongUsage for what is no
-    chords, BadInput for a file that cannot be read.
-    """
-    from composer.chord_text import ChordTextError, read_progression
-    from composer.theory import Key
-
-    if options.chords is None:
-        return None
-    key = None if options.key is None else Key.parse(options.key)
-    path = None
-    try:
-        try:
-            chords = read_progression(options.chords, key)
-        except ChordTextError:
-            path = _chord_file(options)
-            if path is None:
-                raise
-            chords = read_progression(_text_of(path), key)
-    except ChordTextError as error:
-        raise WrongUsage(f"--chords {'' if path is None else f'{path}: '}{error}") from error
-    if key is None and not chords.is_relative:
-        options.key = str(chords.key)
-    return chords
 
 
 def check_device(options: Namespace) -> None:
@@ -232,29 +200,6 @@ def _try_writing(folder: Path, wanted: Path) -> None:
         raise explain(error, wanted) from error
 
 
-def _chord_file(options: Namespace) -> Path | None:
-    """The file that ``--chords`` may name, by its suffix or because it is there."""
-    text = getattr(options, "chords", None)
-    if text is None or len(os.fsencode(text)) > MAX_NAME_BYTES or not text.isprintable():
-        return None
-    path = Path(text)
-    return path if path.suffix.lower() == CHORD_FILE_SUFFIX or path.is_file() else None
-
-
-def _text_of(path: Path) -> str:
-    """A short text file. Raises BadInput."""
-    from composer.chord_text import MAX_CHARACTERS
-
-    try:
-        with path.open("rb") as file:
-            data = file.read(4 * MAX_CHARACTERS + 1)
-        return data.decode("utf-8-sig")
-    except OSError as error:
-        raise explain(error, path) from error
-    except UnicodeDecodeError as error:
-        raise BadInput(f"{path}: this is no text; save the chords as UTF-8") from error
-
-
 def _option(name: str) -> str:
     """``clip_model`` to ``--clip-model``."""
     return f"--{name.replace('_', '-')}"
@@ -266,7 +211,7 @@ def _inputs(options: Namespace) -> list[Path]:
     for name in INPUTS:
         value = getattr(options, name, None)
         found += value if isinstance(value, list) else [] if value is None else [Path(value)]
-    chords = _chord_file(options)
+    chords = chord_file(getattr(options, "chords", None))
     found += [] if chords is None else [chords]
     style = getattr(options, "sound_style", None)  # a name, which an output may have as well, or a file
     return [*found, Path(style)] if style is not None and Path(style).is_file() else found

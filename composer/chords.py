@@ -62,12 +62,13 @@ def compose_chords(
     candidates: int = CANDIDATES,
     by_section: bool = True,
     given: np.ndarray | None = None,
+    melody_notes: np.ndarray | None = None,
 ) -> Harmony:
     """Write the harmony of a film and plan its bars: of every stretch the best of `HARMONIES` times ``candidates``, for
     harmonies are short and a key is soon unclear. Music ends with a cadence on the tonic.
 
     Where the chord of every beat is ``given``, (beats,) ids in the models' keys, the network plans the bars alone, and
-    a theme brings back no chords.
+    a theme brings back no chords. ``melody_notes`` (bars,) are those of a melody that is given.
 
     Deterministic for a seed on CPU. Raises NotInstalled or BadInput where the checkpoint cannot be used.
     """
@@ -78,7 +79,7 @@ def compose_chords(
     count = candidates * HARMONIES if given is None else 1
     film = _silence(form)
     for wave in in_waves(stretches_of(form, by_section), recalled):
-        requests = [harmony_request(form, tokens, stretch, film, leaning, given) for stretch in wave]
+        requests = [harmony_request(form, tokens, part, film, leaning, given, melody_notes) for part in wave]
         streams = [stretch.streams(count, seed, STAGE_SEED) for stretch in wave]
         written = choose_harmonies(network.decoder, network.draws, network.habits, requests, streams)
         for stretch, harmony in zip(wave, written, strict=True):
@@ -111,9 +112,10 @@ def harmony_request(
     film: WrittenHarmony | None = None,
     leaning: Leaning | None = None,
     given: np.ndarray | None = None,
+    melody_notes: np.ndarray | None = None,
 ) -> HarmonyRequest:
     """What the chord network is asked for a stretch of a form (all of it, where none is given); ``film`` holds what is
-    written already, ``given`` the chords of all beats where they are no longer asked for."""
+    written already, ``given`` the chords of all beats and ``melody_notes`` those of all bars, where they are known."""
     stretch = stretch or whole(form)
     recalled = recalled_bars(form) if given is None else recalled_over(form, given)
     first, bars = stretch.bars.start, slice(stretch.bars.start, stretch.bars.stop)
@@ -121,11 +123,16 @@ def harmony_request(
     def bounds(bar: int, written: WrittenHarmony) -> Bounds:
         known = written if film is None or int(recalled[first + bar]) in stretch.bars else film
         bounds = bounds_of(form, recalled, first + bar, written, known, is_first=bar == 0)
-        if given is None or form.sections[first + bar].silent:
+        if form.sections[first + bar].silent:
             return bounds
-        beat = int(form.frame.first_beats[first + bar])
-        here = given[beat : beat + int(form.frame.bar_beats[first + bar])]
-        return replace(bounds, chord=only(here))
+        if given is not None:
+            beat = int(form.frame.first_beats[first + bar])
+            here = given[beat : beat + int(form.frame.bar_beats[first + bar])]
+            bounds = replace(bounds, chord=only(here))
+        if melody_notes is not None:
+            count = min(int(melody_notes[first + bar]), MAX_MELODY_NOTES)
+            bounds = replace(bounds, melody_notes=np.arange(MAX_MELODY_NOTES + 1) == count)
+        return bounds
 
     seen = Picture(picture.color[bars], picture.semantic[bars])
     change = None if leaning is None else leaning.between(stretch.beats).change

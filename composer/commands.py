@@ -20,9 +20,9 @@ from composer.checks import (
     refuse_overwriting,
     refuse_replacing,
     started_at,
-    wished_chords,
     wished_hits,
 )
+from composer.given_options import wished_chords, wished_melody
 from composer.options import WrongUsage, any_seed, is_cue_sheet, seed_from
 from composer.output import explain, sha256_of, staged_file
 from composer.spotting.cues import CueSheet, TempoMode
@@ -31,6 +31,7 @@ from composer.video.features import VideoFeatures
 
 if TYPE_CHECKING:
     from composer.chord_text import Progression
+    from composer.given_melody import GivenMelody
     from composer.tokens.picture import PictureTrack
 
 # Seconds a stage takes for half a minute of 720p film; only their ratios matter, for the time left.
@@ -103,17 +104,18 @@ def compose(options: Namespace, console: Console) -> int:
     from composer.pipeline import CANDIDATES
     from composer.pipeline import compose as compose_score
 
-    check_source(options)
     refuse_overwriting(options)
     check_wishes(options)
-    check_device(options)
     chords = wished_chords(options)
+    melody = wished_melody(options)
+    check_source(options)
+    check_device(options)
     sees_film = not options.free and not is_cue_sheet(options.source)
     shares = {name: share for name, share in SHARES.items() if sees_film or name not in ("video", "spotting")}
     with Progress(console, {**shares, "midi": 0.2}) as progress, staged_file(options.output) as path:
         picture: VideoFeatures | PictureTrack | None = None
         if options.free:
-            cues = free_sheet(options, console, chords)
+            cues = free_sheet(options, console, chords, melody)
         elif is_cue_sheet(options.source):
             cues = read_sheet(options, console)
             picture = seen_beside(cues, options.source)
@@ -133,6 +135,7 @@ def compose(options: Namespace, console: Console) -> int:
             candidates=candidates,
             by_section=not options.free,
             chords=chords,
+            melody=None if melody is None else melody.notes,
             on_stage=progress.begin,
         )
         progress.begin("midi")
@@ -282,8 +285,13 @@ def in_key_of(
     return cues, chords
 
 
-def free_sheet(options: Namespace, console: Console, chords: Progression | None = None) -> CueSheet:
-    """A cue sheet for music without a picture, by the command line's wishes."""
+def free_sheet(
+    options: Namespace,
+    console: Console,
+    chords: Progression | None = None,
+    melody: GivenMelody | None = None,
+) -> CueSheet:
+    """A cue sheet for music without a picture, by the command line's wishes and the bars of a melody."""
     import numpy as np
 
     from composer.free import DEFAULT_BARS, FreeWishes, free_cues
@@ -303,7 +311,12 @@ def free_sheet(options: Namespace, console: Console, chords: Progression | None 
         density=options.density,
         dynamics=options.dynamics,
     )
-    cues = free_cues(options.bars or DEFAULT_BARS, seed=seed, wishes=wishes, title=options.output.stem)
+    title = options.output.stem
+    if melody is not None:
+        cues = melody.cues(seed, wishes, title)
+        console.say(f"melody: {len(melody.notes)} notes of {melody.track or 'a track without a name'}")
+    else:
+        cues = free_cues(options.bars or DEFAULT_BARS, seed=seed, wishes=wishes, title=title)
     first = cues.sections[0]
     console.say(
         f"{cues.provenance['form']} in {first.key}, {first.metre} at {first.tempo_bpm:g} BPM, {first.style}, "

@@ -101,9 +101,17 @@ class _Theme:
     dynamics: float
 
 
-def free_cues(bars: int, *, seed: int, wishes: FreeWishes | None = None, title: str = "untitled") -> CueSheet:
+def free_cues(
+    bars: int,
+    *,
+    seed: int,
+    wishes: FreeWishes | None = None,
+    title: str = "untitled",
+    tempo_map: TempoMap | None = None,
+) -> CueSheet:
     """A cue sheet of exactly ``bars`` bars, in exactly the tempo (to a microsecond a beat) and the metre asked for.
 
+    ``tempo_map``: the bars themselves, where they are known; tempo and metre are those wished for all the same.
     The same arguments give the same sheet. Raises BadInput for a number of bars outside 1 to `MAX_BARS`.
     """
     if not 1 <= bars <= MAX_BARS:
@@ -116,7 +124,7 @@ def free_cues(bars: int, *, seed: int, wishes: FreeWishes | None = None, title: 
     drawn_bpm = mood_to_wishes(valence, arousal).tempo_bpm * math.exp(TEMPO_SPREAD * rng.standard_normal())
     tempo_bpm = wishes.tempo_bpm or float(round(min(max(drawn_bpm, SLOWEST_BPM), FASTEST_BPM)))
     bar = Bar.at_bpm(tempo_bpm, metre.numerator, metre.denominator)
-    tempo_map = TempoMap((bar,) * bars)
+    tempo_map = tempo_map or TempoMap((bar,) * bars)
 
     form = _form(bars, rng)
     lengths = section_lengths(bars, len(form))

@@ -18,9 +18,10 @@ from composer.gestures import Gestures
 from composer.instruments import INSTRUMENTS
 from composer.moods import film_moods
 from composer.music import ROLES, ChordSpan, LeadSheet, Marker, Note, Score, Track
+from composer.palettes import Layer
 from composer.section_setting import Part, SectionSetting
 from composer.spotting.cues import CueSheet
-from composer.texture import playable
+from composer.texture import notes_between, playable
 from composer.theory import Key
 from composer.timecode import ascii_text, timecode
 
@@ -28,8 +29,13 @@ MAX_MELODIC_TRACKS = 15
 _ROLE_LABELS = {"arpeggio": "accompaniment"}  # what people call it
 
 
-def orchestrate(lead: LeadSheet, accompaniment: tuple[Note, ...], cues: CueSheet) -> Score:
+def orchestrate(
+    lead: LeadSheet, accompaniment: tuple[Note, ...], cues: CueSheet, *, keep_melody: bool = False
+) -> Score:
     """Set ``lead`` and ``accompaniment`` (piano texture, by onset) for the palettes of ``cues``.
+
+    ``keep_melody``: the instrument that leads plays every note of the melody where and as long as it is written, at the
+    written pitch as far as its range allows, all of it some octaves away where that is beyond it.
 
     The score has at most 15 melodic tracks and one of drums, every note in its instrument's range; nothing
     sounds in silent sections or past ``cues.tempo_map.end_beats``, and the last note ends there unless the
@@ -47,6 +53,8 @@ def orchestrate(lead: LeadSheet, accompaniment: tuple[Note, ...], cues: CueSheet
             stopped = [
                 replace(p, notes=gestures.with_stops(p.notes, cues.tempo_map)) for p in setting.parts()
             ]
+            if keep_melody:
+                stopped = [_as_written(p, lead.melody, spans) for p in stopped]
             parts += [_loud(part, curve, gestures) for part in stopped]
     return Score(
         title=cues.title,
@@ -60,6 +68,32 @@ def orchestrate(lead: LeadSheet, accompaniment: tuple[Note, ...], cues: CueSheet
         start_timecode=cues.start_timecode,
         provenance=dict(cues.provenance),
     )
+
+
+def _as_written(part: Part, melody: Sequence[Note], spans: Sequence[CueSpan]) -> Part:
+    """The leading part with the melody of its section as it is written; other parts as they are."""
+    if part.layer is not _leader(part.span):
+        return part
+    instrument = part.layer.instrument
+    led = [
+        note
+        for span in spans
+        if not span.section.silent and _leader(span).instrument == instrument
+        for note in notes_between(melody, span.start_beats, span.end_beats)
+    ]
+    shift = min(
+        (0, 12, -12, 24, -24, 36, -36),
+        key=lambda shift: sum(not instrument.low <= note.pitch + shift <= instrument.high for note in led),
+    )
+    own = notes_between(melody, part.span.start_beats, part.span.end_beats)
+    return replace(
+        part, notes=tuple(replace(note, pitch=instrument.fold(note.pitch + shift)) for note in own)
+    )
+
+
+def _leader(span: CueSpan) -> Layer:
+    """The first of a section's instruments that play the melody."""
+    return next(layer for layer in span.palette.layers if layer.role == "melody")
 
 
 def _loud(part: Part, curve: DynamicsCurve, gestures: Gestures) -> Part:

@@ -7,14 +7,14 @@ the stages alone, change what is between them, and go on. This module knows noth
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from composer import __version__
 from composer.errors import NotInstalled
-from composer.music import Score
+from composer.music import LeadSheet, Note, Score
 from composer.output import sha256_of
 from composer.spotting.cues import CueSheet
 from composer.video.features import VideoFeatures
@@ -63,6 +63,7 @@ def compose(
     candidates: int = CANDIDATES,
     by_section: bool = True,
     chords: Progression | None = None,
+    melody: Sequence[Note] | None = None,
     on_stage: Callable[[str], None] | None = None,
 ) -> Score:
     """Write the music of a cue sheet.
@@ -70,10 +71,11 @@ def compose(
     ``picture`` lets the chords listen to colour and meaning bar by bar; without it the cue sheet's moods decide. Each
     stage's work is the best of ``candidates`` (`composer.habits`). ``by_section``: each section is written by itself,
     so that an edit of one leaves the others as they are (`composer.stretches`). ``chords`` are those of every bar, over
-    and over, where the harmony is given (`composer.chord_text`). ``on_stage`` is called with each name of `STAGES` as
-    it starts. The score ends with the picture, and the same arguments give the same score. Raises NotInstalled where a
-    checkpoint is missing, WrongUsage where a bar is given more chords than it has beats, ValueError for fewer than one
-    candidate.
+    and over, where the harmony is given (`composer.chord_text`); a ``melody`` that is given, one note at a time, is
+    kept note for note, and gets its chords from `composer.harmonise` where none are given. ``on_stage`` is called with
+    each name of `STAGES` as it starts. The score ends with the picture, and the same arguments give the same score.
+    Raises NotInstalled where a checkpoint is missing, WrongUsage where a bar is given more chords than it has beats,
+    ValueError for fewer than one candidate.
     """
     if candidates < 1:
         raise ValueError(f"{candidates} candidates; one or more")
@@ -83,6 +85,8 @@ def compose(
     from composer.chords import compose_chords
     from composer.form import form_of
     from composer.given_chords import lay_chords, split_at, with_basses
+    from composer.given_melody import in_bars
+    from composer.harmonise import harmonise
     from composer.melody import compose_melody
     from composer.orchestrate import orchestrate
     from composer.tokens.picture import PictureTrack
@@ -91,18 +95,26 @@ def compose(
     digests = checkpoints.digests()
     track = PictureTrack.of(picture) if isinstance(picture, VideoFeatures) else picture
     how: dict[str, Any] = {"seed": seed, "candidates": candidates, "by_section": by_section}
+    asked: dict[str, Any] = {}
     laid = None if chords is None else lay_chords(chords, form_of(cues))
-    asked: dict[str, Any] = {} if laid is None else {"given": laid.ids}
+    if laid is not None:
+        asked = {"given": laid.ids}
+    if melody is not None:
+        asked.setdefault("given", harmonise(form_of(cues), melody))
+        asked["melody_notes"] = in_bars(melody, cues.tempo_map.bar_starts_beats)
     harmony = compose_chords(cues, track, checkpoint=checkpoints.chords, **how, **asked)
     begin("melody")
-    lead = compose_melody(harmony, cues, checkpoint=checkpoints.melody, **how)
+    if melody is not None:
+        lead = LeadSheet(harmony, tuple(melody))
+    else:
+        lead = compose_melody(harmony, cues, checkpoint=checkpoints.melody, **how)
     begin("accompaniment")
     accompaniment = compose_accompaniment(lead, cues, checkpoint=checkpoints.accompaniment, **how)
     begin("orchestra")
     if laid is not None:
         accompaniment = with_basses(accompaniment, laid.grounds)
         lead = replace(lead, harmony=replace(harmony, chords=split_at(harmony.chords, laid.grounds)))
-    score = orchestrate(lead, accompaniment, cues)
+    score = orchestrate(lead, accompaniment, cues, keep_melody=melody is not None)
     told = {} if chords is None else {"chords": chords.in_one_line}
     origin = {**provenance(cues, seed), "candidates": str(candidates), **told, **digests}
     return replace(score, provenance=origin)

@@ -16,8 +16,8 @@ from composer.checks import (
     check_wishes,
     refuse_losing_edits,
     refuse_overwriting,
-    wished_chords,
 )
+from composer.given_options import wished_chords
 from composer.output import REPORT_NAME, STEMS_NAME, fitting_name, staged_folder
 from composer.painting import Paints, load_paints, told_of
 from composer.terminal import Console, Progress
