@@ -22,7 +22,7 @@ from composer.checks import (
     started_at,
     wished_hits,
 )
-from composer.given_options import wished_chords, wished_melody
+from composer.given_options import check_melody, wished_chords, wished_melody
 from composer.options import WrongUsage, any_seed, is_cue_sheet, seed_from
 from composer.output import explain, sha256_of, staged_file
 from composer.spotting.cues import CueSheet, TempoMode
@@ -104,12 +104,13 @@ def compose(options: Namespace, console: Console) -> int:
     from composer.pipeline import CANDIDATES
     from composer.pipeline import compose as compose_score
 
+    check_melody(options)
+    check_source(options)
     refuse_overwriting(options)
     check_wishes(options)
+    check_device(options)
     chords = wished_chords(options)
     melody = wished_melody(options)
-    check_source(options)
-    check_device(options)
     sees_film = not options.free and not is_cue_sheet(options.source)
     shares = {name: share for name, share in SHARES.items() if sees_film or name not in ("video", "spotting")}
     with Progress(console, {**shares, "midi": 0.2}) as progress, staged_file(options.output) as path:

@@ -59,17 +59,10 @@ def chord_file(text: str | None) -> Path | None:
     return path if path.suffix.lower() == CHORD_FILE_SUFFIX or path.is_file() else None
 
 
-def wished_melody(options: Namespace) -> GivenMelody | None:
-    """The melody asked for, whose file sets length, metre and tempo; ``--free`` goes without saying.
-
-    Its key becomes the one that is asked for, where no other is. Raises WrongUsage for options that do not go with it,
-    BadInput for a file that holds no melody.
-    """
+def check_melody(options: Namespace) -> None:
+    """With ``--melody``, ``--free`` goes without saying. Raises WrongUsage for options that do not go with it."""
     if options.melody is None:
-        return None
-    from composer.given_melody import read_melody
-    from composer.theory import Key
-
+        return
     if options.source is not None:
         raise WrongUsage(
             f"--melody goes without {options.source}: a melody has bars of its own; leave one out"
@@ -78,6 +71,16 @@ def wished_melody(options: Namespace) -> GivenMelody | None:
         if getattr(options, name) is not None:
             raise WrongUsage(f"--{name}: the melody's file says {what}; leave it out")
     options.free = True
+
+
+def wished_melody(options: Namespace) -> GivenMelody | None:
+    """The melody asked for; its key becomes the one that is asked for, where no other is. Raises BadInput for a file
+    that holds no melody."""
+    if options.melody is None:
+        return None
+    from composer.given_melody import read_melody
+    from composer.theory import Key
+
     melody = read_melody(options.melody, None if options.key is None else Key.parse(options.key))
     if options.key is None:
         options.key = str(melody.key)
