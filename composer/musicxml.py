@@ -1,11 +1,13 @@
 """Scores as MusicXML, for notation programs: written from our quantised model, not from MIDI.
 
 Convention: MusicXML 4.0 partwise (W3C Community Group report, 2021). Parts stand in orchestral order on A4,
-staves small enough that a system fits. Line breaks are left to the program that opens the file.
+staves small enough that a system fits; families that play together are joined by a bracket and by their bar lines
+(Gould, *Behind Bars*, 2011, ch. 18). Line breaks are left to the program that opens the file.
 """
 
 from __future__ import annotations
 
+from itertools import groupby
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -31,6 +33,7 @@ _FAMILY_ORDER = (
     "synth",
     "strings",
 )
+_BRACKETED = ("woodwind", "brass", "strings")
 _HEADER = (
     '<?xml version="1.0" encoding="UTF-8" standalone="no"?>\n'
     '<!DOCTYPE score-partwise PUBLIC "-//Recordare//DTD MusicXML 4.0 Partwise//EN" '
@@ -63,9 +66,7 @@ def musicxml_bytes(score: Score) -> bytes:
         for number, track in enumerate(tracks, 1)
     ]
     _layout(root, sum(len(part.staves) for part in parts))
-    part_list = ET.SubElement(root, "part-list")
-    for part in parts:
-        part.declare(part_list)
+    _declare(ET.SubElement(root, "part-list"), parts)
     for part in parts:
         part.write(root)
     ET.indent(root, " ")
@@ -82,6 +83,27 @@ def _in_score_order(score: Score) -> list[Track]:
         return (_FAMILY_ORDER.index(family), centre)
 
     return sorted(score.tracks, key=place) or [Track("Piano", "melody", 0, ())]
+
+
+def _declare(part_list: ET.Element, parts: list[PartWriter]) -> None:
+    """The parts, those of a family that has a bracket together."""
+
+    def family(part: PartWriter) -> str:
+        return part.instrument.family if part.instrument is not None else ""
+
+    number = 0
+    for name, members in groupby(parts, key=family):
+        together = list(members)
+        has_bracket = name in _BRACKETED and len(together) > 1
+        if has_bracket:
+            number += 1
+            group = ET.SubElement(part_list, "part-group", type="start", number=str(number))
+            text_element(group, "group-symbol", "bracket")
+            text_element(group, "group-barline", "yes")
+        for part in together:
+            part.declare(part_list)
+        if has_bracket:
+            ET.SubElement(part_list, "part-group", type="stop", number=str(number))
 
 
 def _chord_part(tracks: list[Track]) -> int:

@@ -352,8 +352,8 @@ def _tempo_mark(measure: ET.Element, bar: Bar) -> None:
 
 
 def _sound_tempo(parent: ET.Element, bar: Bar) -> None:
-    """The tempo for playback, which is not shown: quarter notes a minute, whatever the metre."""
-    ET.SubElement(parent, "sound", tempo=f"{bar.bpm:.6g}")
+    """The tempo for playback, quarter notes a minute whatever the metre; MuseScore shows it in the mark's place."""
+    ET.SubElement(parent, "sound", tempo=f"{bar.bpm:.2f}".rstrip("0").rstrip("."))
 
 
 def _transpose(attributes: ET.Element, shift: int) -> None:

@@ -70,7 +70,7 @@ def test_every_bar_is_filled_and_every_pitch_kept(style):
     score = score_of(style)
     root = parse(score)
     check_fill(root, score.tempo_map)
-    names = {p.get("id"): p.findtext("part-name") for p in root.find("part-list")}
+    names = {p.get("id"): p.findtext("part-name") for p in root.find("part-list").iter("score-part")}
     tracks = {track.name: track for track in score.tracks}
     assert sorted(names.values()) == sorted(tracks)
     for part in root.findall("part"):

@@ -1,0 +1,151 @@
+"""MusicXML as others see it: valid by the schema of MusicXML 4.0, and opened, engraved and played by MuseScore."""
+
+import importlib.metadata
+import os
+import re
+import shutil
+import subprocess
+import tarfile
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import xmlschema
+from score_builders import film_cues, make_cues, make_music, make_section
+
+from composer.midi_reader import read_midi, score_from_bytes
+from composer.musicxml import musicxml_bytes, write_musicxml
+from composer.orchestrate import orchestrate
+from composer.palettes import PALETTES
+from composer.timing import TempoMap
+
+METRES = ((6, 8), (9, 8), (7, 8), (5, 4), (2, 2), (3, 16))
+PLAYED = ("full-orchestra", "chamber", "jazz-combo", "pop")  # MuseScore takes seconds for each
+ARCHIVES = ("emopia", "pop909", "symmv", "vgmidi")
+FILES_OF_AN_ARCHIVE = 1
+DIVISIONS = 24  # of a quarter, to compare onsets
+MUSESCORE = shutil.which("mscore3") or shutil.which("musescore3")
+# MuseScore says this of every chord of two drums: its parts keep one instrument a tick (MusicXmlInstrList, "TODO
+# determine how to handle multiple instrument changes at the same time"). It plays them all, as is tested below.
+TRACE = re.compile(r"instr '[^']*', tick \d+/\d+ \(\d+\): element already exists")
+SAID = re.compile(r"convert <.*>\.\.\.|\tto <.*>|\.\.\. success!")
+
+
+@pytest.fixture(scope="module")
+def schema():
+    files = importlib.metadata.files("musicxml")
+    path = next(file for file in files if file.name == "musicxml_4_0.xsd").locate()
+    own = Path(xmlschema.__file__).parent / "schemas"
+    places = {
+        "http://www.w3.org/XML/1998/namespace": str(own / "XML" / "xml.xsd"),
+        "http://www.w3.org/1999/xlink": str(own / "XLINK" / "xlink.xsd"),
+    }
+    return xmlschema.XMLSchema(str(path), locations=places, allow="local")
+
+
+def faults(schema, score):
+    data = musicxml_bytes(score).decode()
+    return [f"{error.path}: {error.reason}" for error in schema.iter_errors(data)]
+
+
+def film_score(style):
+    cues = film_cues(style, 20.0)
+    return orchestrate(*make_music(cues, 1), cues)
+
+
+def metre_score():
+    cues = make_cues(40.0, [make_section(0.0, 40.0, "chamber")], metres=METRES)
+    return orchestrate(*make_music(cues, 4), cues)
+
+
+def real_scores(shared_data):
+    for name in ARCHIVES:
+        archive = shared_data / "midi" / f"{name}.tar.xz"
+        if not archive.is_file():
+            continue
+        found = 0
+        with tarfile.open(archive, "r:xz") as tar:
+            for member in tar:
+                if member.isfile() and member.name.endswith(".mid"):
+                    yield score_from_bytes(tar.extractfile(member).read(), title=Path(member.name).stem)
+                    found += 1
+                    if found == FILES_OF_AN_ARCHIVE:
+                        break
+
+
+def musescore(source, target):
+    """Convert; what MuseScore said beside that it did."""
+    if MUSESCORE is None:
+        pytest.skip("no mscore3 or musescore3; apt-get install musescore3")
+    home = target.parent / "home"
+    home.mkdir(mode=0o700, exist_ok=True)
+    own = {"HOME": str(home), "XDG_RUNTIME_DIR": str(home), "QT_QPA_PLATFORM": "offscreen"}
+    done = subprocess.run(
+        [MUSESCORE, "-o", str(target), str(source)],
+        env={**os.environ, **own},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    lines = (done.stdout + done.stderr).splitlines()
+    return [line for line in lines if line and not SAID.fullmatch(line) and not TRACE.fullmatch(line)]
+
+
+@pytest.mark.parametrize("style", PALETTES)
+def test_film_scores_are_valid(schema, style):
+    assert faults(schema, film_score(style)) == []
+
+
+def test_metres_and_parts_without_notes_are_valid(schema):
+    assert faults(schema, metre_score()) == []
+    empty = film_score("chamber")
+    empty = type(empty)("", TempoMap(empty.tempo_map.bars[:2]), ())
+    assert faults(schema, empty) == []
+
+
+def test_the_schema_tells_what_is_wrong(schema):
+    data = musicxml_bytes(film_score("chamber")).decode()
+    assert list(schema.iter_errors(data.replace("<step>", "<stride>").replace("</step>", "</stride>")))
+    assert list(schema.iter_errors(data.replace("<fifths>", "<fifths>x", 1)))
+
+
+@pytest.mark.slow
+def test_real_music_is_valid_and_opens_in_musescore(schema, shared_data, tmp_path):
+    for score in real_scores(shared_data):
+        assert faults(schema, score) == [], score.title
+        write_musicxml(score, tmp_path / "real.musicxml")
+        assert musescore(tmp_path / "real.musicxml", tmp_path / "real.pdf") == [], score.title
+        assert (tmp_path / "real.pdf").read_bytes().startswith(b"%PDF")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("style", PLAYED)
+def test_musescore_engraves_and_plays_the_same_notes(tmp_path, style):
+    score = film_score(style)
+    write_musicxml(score, tmp_path / "film.musicxml")
+    assert musescore(tmp_path / "film.musicxml", tmp_path / "film.pdf") == []
+    assert (tmp_path / "film.pdf").read_bytes().startswith(b"%PDF")
+    musescore(tmp_path / "film.musicxml", tmp_path / "film.mid")
+    assert onsets(read_midi(tmp_path / "film.mid")) == onsets(score)
+
+
+@pytest.mark.slow
+def test_musescore_keeps_bars_and_tempi_of_every_metre(tmp_path):
+    score = metre_score()
+    write_musicxml(score, tmp_path / "metres.musicxml")
+    assert musescore(tmp_path / "metres.musicxml", tmp_path / "metres.mid") == []
+    played = read_midi(tmp_path / "metres.mid").tempo_map
+    for bar, own in zip(played.bars, score.tempo_map.bars, strict=False):
+        assert (bar.numerator, bar.denominator) == (own.numerator, own.denominator)
+        assert bar.bpm == pytest.approx(own.bpm, rel=0.011)
+    assert abs(len(played.bars) - len(score.tempo_map.bars)) <= 1
+
+
+def onsets(score):
+    return Counter(
+        (note.pitch, round(note.onset_beats * DIVISIONS), track.is_drums)
+        for track in score.tracks
+        for note in track.notes
+    )
