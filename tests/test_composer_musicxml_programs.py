@@ -5,15 +5,15 @@ import os
 import re
 import shutil
 import subprocess
-import tarfile
 from collections import Counter
 from pathlib import Path
 
 import pytest
 import xmlschema
+from real_midi import real_files
 from score_builders import film_cues, make_cues, make_music, make_section
 
-from composer.midi_reader import read_midi, score_from_bytes
+from composer.midi_reader import read_midi, score_of
 from composer.musicxml import musicxml_bytes, write_musicxml
 from composer.orchestrate import orchestrate
 from composer.palettes import PALETTES
@@ -21,8 +21,6 @@ from composer.timing import TempoMap
 
 METRES = ((6, 8), (9, 8), (7, 8), (5, 4), (2, 2), (3, 16))
 PLAYED = ("full-orchestra", "chamber", "jazz-combo", "pop")  # MuseScore takes seconds for each
-ARCHIVES = ("emopia", "pop909", "symmv", "vgmidi")
-FILES_OF_AN_ARCHIVE = 1
 DIVISIONS = 24  # of a quarter, to compare onsets
 MUSESCORE = shutil.which("mscore3") or shutil.which("musescore3")
 # MuseScore says this of every chord of two drums: its parts keep one instrument a tick (MusicXmlInstrList, "TODO
@@ -56,21 +54,6 @@ def film_score(style):
 def metre_score():
     cues = make_cues(40.0, [make_section(0.0, 40.0, "chamber")], metres=METRES)
     return orchestrate(*make_music(cues, 4), cues)
-
-
-def real_scores(shared_data):
-    for name in ARCHIVES:
-        archive = shared_data / "midi" / f"{name}.tar.xz"
-        if not archive.is_file():
-            continue
-        found = 0
-        with tarfile.open(archive, "r:xz") as tar:
-            for member in tar:
-                if member.isfile() and member.name.endswith(".mid"):
-                    yield score_from_bytes(tar.extractfile(member).read(), title=Path(member.name).stem)
-                    found += 1
-                    if found == FILES_OF_AN_ARCHIVE:
-                        break
 
 
 def musescore(source, target):
@@ -113,7 +96,8 @@ def test_the_schema_tells_what_is_wrong(schema):
 
 @pytest.mark.slow
 def test_real_music_is_valid_and_opens_in_musescore(schema, shared_data, tmp_path):
-    for score in real_scores(shared_data):
+    for name, file in real_files(shared_data, count=1):
+        score = score_of(file, Path(name).stem)
         assert faults(schema, score) == [], score.title
         write_musicxml(score, tmp_path / "real.musicxml")
         assert musescore(tmp_path / "real.musicxml", tmp_path / "real.pdf") == [], score.title

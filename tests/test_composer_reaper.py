@@ -5,6 +5,7 @@ from collections import Counter, defaultdict, deque
 
 import pytest
 import rpp
+from real_midi import real_files
 from score_builders import film_cues, make_cues, make_music, make_section
 
 from composer.conductor import Conductor
@@ -132,10 +133,13 @@ def check_same(file):
     ):
         name = next(child[1] for child in track if child[0] == "NAME")
         assert name == own.name
+        ticks = file.ticks_per_beat
         read_back = Counter()
         for (start, stop, _, pitch, velocity), count in notes_of(item_events(track)[0]).items():
-            read_back[start / file.ticks_per_beat, stop / file.ticks_per_beat, pitch, velocity] += count
-        assert read_back == Counter((n.onset_beats, n.end_beats, n.pitch, n.velocity) for n in own.notes)
+            read_back[start, stop, pitch, velocity] += count
+        assert read_back == Counter(
+            (round(n.onset_beats * ticks), round(n.end_beats * ticks), n.pitch, n.velocity) for n in own.notes
+        )
     markers = [marker for marker in score.markers if marker.kind != "section"]
     sections = [marker for marker in score.markers if marker.kind == "section"]
     single = [line for line in lines["MARKER"] if line[3] == "0"]
@@ -246,3 +250,12 @@ def test_the_film_is_the_first_track_by_its_path_from_the_project(tmp_path):
 
 def test_same_file_same_project():
     assert reaper_text(film_file()) == reaper_text(film_file())
+
+
+@pytest.mark.slow
+def test_real_files_come_back(shared_data):
+    for name, file in real_files(shared_data):
+        try:
+            check_same(file)
+        except AssertionError as error:
+            raise AssertionError(name) from error

@@ -1,11 +1,13 @@
 """Files of one section each: complete, and together the whole music."""
 
+import random
 from collections import Counter
 from dataclasses import replace
 
 import mido
 import pretty_midi
 import pytest
+from real_midi import real_files
 from score_builders import film_cues, make_music
 
 from composer.chase import ChannelState
@@ -44,6 +46,46 @@ def note_ticks(file):
     ]
 
 
+def check_together(file, spans, pieces):
+    """The notes of all pieces are those of ``file``, cut at the borders."""
+    wanted, found = Counter(), Counter()
+    for span, piece in zip(spans, pieces, strict=True):
+        for start, stop, *rest in note_ticks(file):
+            if start < span.end and stop > span.start:
+                wanted[max(start, span.start), min(stop, span.end), *rest] += 1
+        for start, stop, *rest in note_ticks(piece):
+            found[start + span.start, stop + span.start, *rest] += 1
+    assert found == wanted
+
+
+def marked_anywhere(file, rng):
+    """The file with section markers on ticks of every sort: where a note begins or ends, and between."""
+    end = max(track.end_tick for track in file.tracks)
+    ticks = [tick for track in file.tracks for tick, _ in track.messages if tick < end]
+    chosen = sorted({*rng.choices(ticks, k=3), *(rng.randrange(end) for _ in range(3))})
+    markers = tuple((tick, meta(0x06, b"S%d" % tick)) for tick in chosen)
+    first = file.tracks[0]
+    messages = sorted((*first.messages, *markers), key=lambda message: message[0])
+    return replace(
+        file, tracks=(MidiTrack(tuple(messages), max(first.end_tick, chosen[-1])), *file.tracks[1:])
+    )
+
+
+@pytest.mark.slow
+def test_real_files_cut_anywhere_are_whole_together(shared_data):
+    rng = random.Random(5)
+    for _, file in real_files(shared_data):
+        marked = marked_anywhere(file, rng)
+        score = score_of(marked)
+        spans = section_spans(marked, score)
+        pieces = [section_file(marked, score, span) for span in spans]
+        check_together(marked, spans, [parse_smf(midi_file_bytes(piece)) for piece in pieces])
+        whole = Conductor.of(marked)
+        for span, piece in zip(spans, pieces, strict=True):
+            lasts = whole.seconds(span.end) - whole.seconds(span.start)
+            assert Conductor.of(piece).seconds(span.end - span.start) == pytest.approx(lasts, abs=1e-9)
+
+
 @pytest.mark.parametrize("shift_beats", [0.0, 1.3])
 def test_the_sections_together_are_the_music(tmp_path, shift_beats):
     markers = score_of(film_file()).markers
@@ -56,15 +98,7 @@ def test_the_sections_together_are_the_music(tmp_path, shift_beats):
     assert [path.name for path in paths] == ["01 A.mid", "02 B.mid", "03 C.mid", "04 A'.mid"]
     assert sorted((tmp_path / "parts").iterdir()) == sorted(paths)
     spans = section_spans(file, score_of(file))
-    wanted, found = Counter(), Counter()
-    for span in spans:
-        for start, stop, *rest in note_ticks(file):
-            if start < span.end and stop > span.start:
-                wanted[max(start, span.start), min(stop, span.end), *rest] += 1
-    for span, path in zip(spans, paths, strict=True):
-        for start, stop, *rest in note_ticks(read_midi_file(path)):
-            found[start + span.start, stop + span.start, *rest] += 1
-    assert found == wanted
+    check_together(file, spans, [read_midi_file(path) for path in paths])
     is_crossed = any(start < span.start < stop for span in spans for start, stop, *_ in note_ticks(file))
     assert is_crossed == (shift_beats > 0)
 
