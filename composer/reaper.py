@@ -9,6 +9,8 @@ blocks from ``<NAME`` to ``>``.
   + numerator; flags 1: the point sets the metre, 4: the bar before it is cut short.
 - Time: ``PROJOFFS`` is the first frame's time in seconds; the fourth and fifth fields of ``TIMEMODE`` are labels a
   second and 0, 1 for drop-frame, or 2 for a rate of 1000/1001 without it.
+- When tempo is edited, markers and the film keep to the clock (``TIMELOCKMODE 0``, ``BEAT 0``), notes and tempo to the
+  bars (``BEAT 1``, ``TEMPOENVLOCKMODE 1``).
 - MIDI: ``E delta status data data`` in hexadecimal; ``<X delta 0``, for system exclusive and meta events, has the whole
   event in base64, without its length. Tempo, metre, SMPTE offset, markers and cue points are the project's, so they
   stand in no item; every other event does.
@@ -33,6 +35,7 @@ from composer.smf import ESCAPE, META, SYSEX, MidiFile
 from composer.timecode import can_drop_frames, exact_rate, frame_number, is_drop_frame
 
 SAMPLE_RATE_HZ = 48_000
+CLOCK, BARS = 0, 1  # what positions keep to
 SQUARE = 1  # shape of tempo points
 SETS_METRE, CUTS_BAR = 1, 4  # flags of tempo points
 IS_REGION = 1
@@ -74,6 +77,8 @@ def reaper_text(file: MidiFile, film: Film | None = None, title: str = "") -> st
         f"TITLE {_quoted(score.title)}",
         f"PROJOFFS {_start_s(score):.12f} 0 0",
         _time_mode(score),
+        f"TIMELOCKMODE {CLOCK}",
+        f"TEMPOENVLOCKMODE {BARS}",
         f"SAMPLERATE {SAMPLE_RATE_HZ} 0 0",
         f"TEMPO {first_bpm:.10f} {first_metre.numerator} {first_metre.denominator}",
         *_tempo_lines(conductor),
@@ -83,7 +88,7 @@ def reaper_text(file: MidiFile, film: Film | None = None, title: str = "") -> st
         lines += _film_track(film)
     for name, messages in _parts(file, score):
         lines += _midi_track(name, messages, conductor)
-    return "\n".join([*lines, ">", ""])
+    return "\n".join([*_indented([*lines, ">"]), ""])
 
 
 def _start_s(score: Score) -> float:
@@ -130,11 +135,11 @@ def _marker_lines(score: Score, conductor: Conductor) -> Iterator[str]:
 
 
 def _film_track(film: Film) -> list[str]:
-    """The picture, fixed in time (``BEAT 0``) whatever the tempo becomes."""
+    """The picture."""
     return [
         "<TRACK",
         'NAME "Film"',
-        "BEAT 0",
+        f"BEAT {CLOCK}",
         *_item_lines(film.path.name, film.duration_s),
         "<SOURCE VIDEO",
         f"FILE {_quoted(film.path.as_posix())}",
@@ -143,7 +148,7 @@ def _film_track(film: Film) -> list[str]:
 
 
 def _midi_track(name: str, messages: list[Message], conductor: Conductor) -> Iterator[str]:
-    yield from ("<TRACK", f"NAME {_quoted(name)}", "BEAT -1")
+    yield from ("<TRACK", f"NAME {_quoted(name)}", f"BEAT {BARS}")
     yield from _item_lines(name, conductor.seconds(conductor.end_tick))
     yield from ("<SOURCE MIDI", f"HASDATA 1 {conductor.ticks_per_beat} QN")
     now = 0
@@ -184,6 +189,14 @@ def _parts(file: MidiFile, score: Score) -> Iterator[tuple[str, list[Message]]]:
         elif kept:
             own = next((event.text for event in file.tracks[index].metas if event.kind == TRACK_NAME), "")
             yield next(iter(names.values()), own or f"Track {index + 1}"), kept
+
+
+def _indented(lines: list[str]) -> Iterator[str]:
+    depth = 0
+    for line in lines:
+        depth -= line == ">"
+        yield "  " * depth + line
+        depth += line.startswith("<")
 
 
 def _is_conducted(data: bytes) -> bool:

@@ -235,7 +235,7 @@ def test_the_film_is_the_first_track_by_its_path_from_the_project(tmp_path):
     (tmp_path / "out").mkdir()
     write_reaper(film_file(), tmp_path / "out" / "song.rpp", film)
     text = (tmp_path / "out" / "song.rpp").read_text(encoding="utf-8")
-    tree, _ = read(text)
+    tree, lines = read(text)
     item = tree.findall("TRACK")[0].find("ITEM")
     assert [child for child in item if child[0] in ("POSITION", "LENGTH")] == [
         ["POSITION", "0"],
@@ -244,7 +244,9 @@ def test_the_film_is_the_first_track_by_its_path_from_the_project(tmp_path):
     source = item.find("SOURCE")
     assert source.attrib == ["VIDEO"]
     assert list(source) == [["FILE", '../pictures/my "film".mp4']]
-    assert "BEAT 0\n" in text.split("<TRACK")[1]
+    assert lines["TIMELOCKMODE"] == [["0"]]
+    kept = [next(child[1] for child in track if child[0] == "BEAT") for track in tree.findall("TRACK")]
+    assert kept == ["0", *["1"] * (len(kept) - 1)]
     assert str(tmp_path) not in text
 
 
