@@ -17,6 +17,7 @@ from pathlib import Path
 
 from composer.chase import TrackState
 from composer.conductor import Conductor
+from composer.errors import BadInput
 from composer.lint_view import (
     KEY_SIGNATURE,
     NOTE_OFF,
@@ -35,6 +36,7 @@ from composer.output import fitting_name
 from composer.smf import META, MidiFile, MidiTrack
 from composer.timecode import exact_rate, frame_label, frame_number, is_drop_frame, parse_timecode
 
+MAX_SECTIONS = 999
 OPENING = "Start"  # what comes before the first marker
 _SMPTE_CODES = {24.0: 0, 25.0: 1, 29.97: 2, 30.0: 3}
 _NAME = bytes((META, TRACK_NAME))
@@ -56,10 +58,12 @@ def write_sections(file: MidiFile, folder: Path) -> list[Path]:
     """Write each section of ``file`` to ``folder``, as ``01 A.mid`` and so on, and return the paths.
 
     Raises SmfError for a file that holds no music, ValueError where its start is no timecode at its frame rate,
-    BadInput or OutOfResources where the place cannot be written.
+    BadInput or OutOfResources where there are too many sections or the place cannot be written.
     """
     score = score_of(file)
     spans = section_spans(file, score)
+    if len(spans) > MAX_SECTIONS:
+        raise BadInput(f"{folder}: {len(spans)} sections, more than {MAX_SECTIONS}; mark fewer in the score")
     pieces = [section_file(file, score, span) for span in spans]
     digits = max(2, len(str(len(spans))))
     paths = []

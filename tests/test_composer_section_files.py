@@ -12,6 +12,7 @@ from score_builders import film_cues, make_music
 
 from composer.chase import ChannelState
 from composer.conductor import Conductor
+from composer.errors import BadInput
 from composer.midi import midi_bytes
 from composer.midi_file import midi_file_bytes, read_midi_file
 from composer.midi_reader import places_of, read_midi, score_of
@@ -231,3 +232,10 @@ def test_names_are_fit_for_any_disk(tmp_path):
     assert written[:2] == ["01 a_b_c_______.mid", "02 Section.mid"]
     assert len(written[2]) == 255
     assert written[3:] == ["04 same.mid", "05 same.mid"]
+
+
+def test_too_many_sections_are_refused(tmp_path):
+    messages = ((0, b"\x90\x3c\x40"), *((n, meta(0x06, b"x")) for n in range(1000)), (1200, b"\x80\x3c\x00"))
+    with pytest.raises(BadInput, match=r"1000 sections, more than 999; mark fewer"):
+        write_sections(MidiFile(0, 480, (MidiTrack(messages, 1200),)), tmp_path / "parts")
+    assert not (tmp_path / "parts").exists()
