@@ -14,6 +14,7 @@ from xml.etree import ElementTree as ET
 from composer.instruments import Instrument, instrument_of
 from composer.music import ChordSpan, Marker, Note, Score, Track
 from composer.notation import DIVISIONS, Written, WrittenBar, write_staff
+from composer.short_names import short_name
 from composer.theory import Key, spell, spell_in_chord
 from composer.timing import Bar
 
@@ -84,6 +85,7 @@ class PartWriter:
         """The part's entry in the part list, with its playback instruments."""
         part = ET.SubElement(part_list, "score-part", id=self.id)
         text_element(part, "part-name", clean_text(self.track.name))
+        text_element(part, "part-abbreviation", short_name(clean_text(self.track.name)))
         channel = (
             "10" if self.track.is_drums else str(self.number if self.number < 10 else self.number % 16 + 1)
         )

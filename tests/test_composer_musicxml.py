@@ -14,6 +14,7 @@ from composer.musicxml import musicxml_bytes, write_musicxml
 from composer.notation import DIVISIONS, write_staff
 from composer.orchestrate import orchestrate
 from composer.palettes import PALETTES
+from composer.short_names import short_name
 from composer.timing import Bar, TempoMap
 from composer.tokens.grid import SUB_TICKS
 
@@ -312,3 +313,37 @@ def test_same_score_same_bytes():
 
 def test_ten_minutes_fit_a_file():
     assert len(musicxml_bytes(score_of("full-orchestra", 600.0))) < 40e6
+
+
+@pytest.mark.parametrize(
+    ("name", "short"),
+    [
+        ("Violins I", "Vln. I"),
+        ("Horns (pad)", "Hn. (pad)"),
+        ("English Horn", "E. Hn."),
+        ("Double Basses", "Db."),
+        ("Electric Bass", "El. B."),
+        ("Sub Bass", "Sub B."),
+        ("Kazoo", "Kazoo"),
+        ("", ""),
+    ],
+)
+def test_short_names(name, short):
+    assert short_name(name) == short
+
+
+def test_families_have_a_bracket_and_every_part_a_short_name():
+    part_list = parse(score_of("full-orchestra")).find("part-list")
+    inside, groups = [], {}
+    for element in part_list:
+        if element.tag == "score-part":
+            groups.setdefault(tuple(inside), []).append(element.findtext("part-abbreviation"))
+        elif element.get("type") == "start":
+            assert element.findtext("group-symbol") == "bracket"
+            inside.append(element.get("number"))
+        else:
+            inside.remove(element.get("number"))
+    assert inside == []
+    assert groups[("1",)][0] == "Fl."
+    assert groups[("3",)] == ["Vln. I", "Vla.", "Vc.", "Db."]
+    assert "Timp." in groups[()]
