@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from composer import __version__, interrupt
-from composer.edit_options import history_options, regenerate_options
+from composer.edit_options import history_options, reconform_options, regenerate_options
 from composer.errors import FrameScoreError, OutOfResources
 from composer.export_options import export_options
 from composer.options import (
@@ -107,13 +107,21 @@ def dispatch(options: argparse.Namespace, console: Console) -> int:
             from composer.lint_command import lint
 
             return lint(options, console)
-        from composer import commands, edit_commands, export_command, sounding, style_commands
+        from composer import (
+            commands,
+            edit_commands,
+            export_command,
+            reconform_command,
+            sounding,
+            style_commands,
+        )
 
         works = {
             "analyze": commands.analyze,
             "spot": commands.spot,
             "compose": commands.compose,
             "regenerate": edit_commands.regenerate,
+            "reconform": reconform_command.reconform,
             "history": edit_commands.history,
             "export": export_command.export,
             "render": sounding.render,
@@ -301,6 +309,12 @@ def make_parser() -> argparse.ArgumentParser:
     summary = "bars, tracks or stages of a MIDI score written anew; all else stays byte for byte"
     command = add("regenerate", summary, composing)
     regenerate_options(command)
+    add_output(command, "new.mid")
+
+    command = add(
+        "reconform", "the score follows the picture after a cut: what is unchanged stays, the rest is new"
+    )
+    reconform_options(command)
     add_output(command, "new.mid")
 
     command = add("history", "the versions of a regenerated score; brings one back")

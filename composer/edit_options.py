@@ -1,11 +1,11 @@
-"""The options of the commands that go on with a MIDI file: ``regenerate`` and ``history``."""
+"""The options of the commands that go on with a MIDI file: ``regenerate``, ``reconform`` and ``history``."""
 
 from __future__ import annotations
 
 from argparse import ArgumentParser, ArgumentTypeError
 from pathlib import Path
 
-from composer.options import parse_level, parse_mood
+from composer.options import parse_candidates, parse_level, parse_mood
 
 STAGES = ("chords", "melody", "accompaniment")
 MAX_VARIATIONS = 32
@@ -62,6 +62,27 @@ def history_options(command: ArgumentParser) -> None:
     command.add_argument("-o", "--output", type=Path, metavar="old.mid", help="file to write")
     command.add_argument(
         "--check", action="store_true", help="write every version again from the one before, and compare"
+    )
+
+
+def reconform_options(command: ArgumentParser) -> None:
+    """What ``reconform`` is asked."""
+    command.add_argument("midi", type=Path, metavar="score.mid")
+    group = command.add_argument_group(
+        "both pictures: cue sheets, EDLs or the films; cue sheets may go with these"
+    )
+    for name, metavar, what in (
+        ("cues", "cues.yaml", "cue sheet"),
+        ("edl", "cut.edl", "EDL (CMX 3600)"),
+        ("video", "VIDEO", "film"),
+    ):
+        group.add_argument(f"--old-{name}", type=Path, metavar=metavar, help=f"{what} of the picture before")
+        group.add_argument(f"--new-{name}", type=Path, metavar=metavar, help=f"{what} of the picture now")
+    command.add_argument(
+        "--best-of",
+        type=parse_candidates,
+        metavar="N",
+        help="write each part N times, keep the best; default 4",
     )
 
 

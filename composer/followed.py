@@ -53,6 +53,7 @@ def followed(cues: CueSheet, edit: PictureEdit) -> CueSheet:
                 found.append(shifted)
         if not parts and found:
             found[-1] = replace(found[-1], end_s=piece.new_end_s)
+    found = found or [replace(cues.sections[0], end_s=edit.new_duration_s)]
     found[0] = replace(found[0], start_s=0.0)
     hits = [
         replace(hit, time_s=round(time_s, TIME_DIGITS))

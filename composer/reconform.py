@@ -36,11 +36,12 @@ _EPS = 1e-6
 
 @dataclass(frozen=True)
 class Reconformed:
-    """The new ``file``, the ``layout`` of its bars, what was changed (lines for people) and the required hits that
-    are missed."""
+    """The new ``file``, the ``layout`` of its bars, the cue sheet of the new picture on them, what was changed (lines
+    for people) and the required hits that are missed."""
 
     file: MidiFile
     layout: Layout
+    cues: CueSheet
     changes: tuple[str, ...]
     missed: tuple[Hit, ...]
 
@@ -90,7 +91,7 @@ def reconform(
     request = {**asked, "reconform": _told(edit), "framescore": __version__, "networks": networks}
     missed = unmet_hits(landings(layout.tempo_map, cues.hits), cues.frame_rate)
     lines = (*changes(edit), *moved.dropped)
-    return Reconformed(with_version(file, found, request), layout, lines, missed)
+    return Reconformed(with_version(file, found, request), layout, cues, lines, missed)
 
 
 def bars_text(bars: Iterable[int]) -> str:
