@@ -13,6 +13,7 @@ from score_builders import film_cues, make_music
 from composer.chase import ChannelState
 from composer.conductor import Conductor
 from composer.errors import BadInput
+from composer.lint import lint
 from composer.midi import midi_bytes
 from composer.midi_file import midi_file_bytes, read_midi_file
 from composer.midi_reader import places_of, read_midi, score_of
@@ -146,6 +147,14 @@ def test_every_section_stands_alone(tmp_path, rate, start):
         assert [m.text for m in part.markers] == [m.text for m in inside]
         assert [m.onset_beats for m in part.markers] == pytest.approx([m.onset_beats - begin for m in inside])
         assert part.provenance == whole.provenance
+
+
+def test_no_program_loses_anything_of_them():
+    file = film_file()
+    score = score_of(file)
+    assert lint(file) == ()
+    for span in section_spans(file, score):
+        assert lint(section_file(file, score, span)) == ()
 
 
 def test_other_readers_open_them(tmp_path):
