@@ -25,7 +25,7 @@ from composer.video.shots import ShotController
 
 THUMBNAIL_PX = 12  # a side
 STEP_S = 0.2  # between the new frames that are looked at; longer in long films
-MAX_CELLS = 200_000_000  # of the programme
+MAX_CELLS = 100_000_000  # of the programme
 LONGEST_STEP_S = 1.0
 MAX_RATE_HZ = 30.0  # of sampling; faster films are sampled at a whole part of their rate
 OTHER_LEVELS = (1.5, 6.0)  # root mean square difference, 0-255, from which frames are other pictures
@@ -81,15 +81,16 @@ def watch(path: Path, progress: Callable[[float], None] | None = None) -> Watche
 def edit_of_films(old: Watched, new: Watched) -> PictureEdit:
     """The edit from one film to another. Raises BadInput for films that are too long to be compared."""
     rate_hz = old.frame_rate / math.ceil(old.frame_rate / MAX_RATE_HZ)
-    one, other = _sampled(old, rate_hz), _sampled(new, rate_hz)
-    step = max(round(STEP_S * rate_hz), 1)
-    step = max(step, math.ceil(len(one) * len(other) / MAX_CELLS))
+    frames = [max(round(film.duration_s * rate_hz), 1) for film in (old, new)]
+    step = max(round(STEP_S * rate_hz), math.ceil(frames[0] * frames[1] / MAX_CELLS), 1)
     if step > LONGEST_STEP_S * rate_hz + 1:
         raise BadInput(
             f"{new.name}: films as long as this are not compared picture by picture; give --old-edl and --new-edl"
         )
+    one, other = (_sampled(film, rate_hz, count) for film, count in zip((old, new), frames, strict=True))
     scale = _scale(one, other[::step])
-    one, other = one / scale, other / scale
+    one /= scale
+    other /= scale
     offsets = _exact(one, other, _offsets(one, other, step), step)
     edges = _edges(one, other, offsets, step)
     pieces = []
@@ -102,28 +103,23 @@ def edit_of_films(old: Watched, new: Watched) -> PictureEdit:
     return PictureEdit(tuple(_lengthened(pieces, new.cuts_s)), shots)
 
 
-def _sampled(film: Watched, rate_hz: float) -> np.ndarray:
-    """The thumbnails that stand at 0, 1, 2... periods of ``rate_hz``, (samples, 432) float32."""
-    moments_s = np.arange(max(round(film.duration_s * rate_hz), 1)) / rate_hz
+def _sampled(film: Watched, rate_hz: float, count: int) -> np.ndarray:
+    """The thumbnails that stand at the first ``count`` periods of ``rate_hz``, (count, 432) float32."""
+    moments_s = np.arange(count) / rate_hz
     shown = np.searchsorted(film.times_s, moments_s + 0.5 / rate_hz, side="right") - 1
     return film.thumbnails[np.clip(shown, 0, len(film.thumbnails) - 1)].astype(np.float32)
 
 
 def _scale(old: np.ndarray, rows: np.ndarray) -> float:
     """By what thumbnails are divided so that frames whose difference has the length 1 are other pictures."""
-    best = np.median([float(_distances(old, row[None]).min()) for row in rows]) / np.sqrt(old.shape[1])
+    squares = (old**2).sum(1)
+    best = np.median([float(_distances(old, squares, row).min()) for row in rows]) / np.sqrt(old.shape[1])
     return float(np.clip(OTHER_TIMES * best, *OTHER_LEVELS) * np.sqrt(old.shape[1]))
 
 
-def _distances(old: np.ndarray, new: np.ndarray) -> np.ndarray:
-    """How much each frame of ``new`` differs from each of ``old``, (new, old)."""
-    squares = (new**2).sum(1)[:, None] + (old**2).sum(1)[None, :] - 2 * new @ old.T
-    return np.sqrt(np.maximum(squares, 0))
-
-
-def _costs(old: np.ndarray, new: np.ndarray) -> np.ndarray:
-    """What it costs to take each frame of ``new`` for each of ``old``, (new, old); 1 where they are other pictures."""
-    return np.minimum(_distances(old, new), MOST_COST)
+def _distances(old: np.ndarray, squares: np.ndarray, frame: np.ndarray) -> np.ndarray:
+    """How much a new frame differs from each of ``old``, whose ``squares`` are their squared lengths: (old,)."""
+    return np.sqrt(np.maximum(squares + (frame**2).sum() - 2 * old @ frame, 0))
 
 
 def _offsets(old: np.ndarray, new: np.ndarray, step: int) -> list[int | None]:
@@ -132,7 +128,13 @@ def _offsets(old: np.ndarray, new: np.ndarray, step: int) -> list[int | None]:
     frames = len(old)
     stays = np.zeros((len(rows), frames), bool)
     jumps = np.zeros((len(rows), 2), np.int64)  # from where one comes into an old frame, and into new picture
-    total = _costs(old, rows[:1])[0] + CHANGE_COST * (np.arange(frames) > 0)
+    squares = (old**2).sum(1)
+
+    def costs(frame: np.ndarray) -> np.ndarray:
+        """What it costs to take a new frame for each of the old: 1 where they are other pictures."""
+        return np.minimum(_distances(old, squares, frame), MOST_COST)
+
+    total = costs(rows[0]) + CHANGE_COST * (np.arange(frames) > 0)
     absent = 1.0 + CHANGE_COST
     for row in range(1, len(rows)):
         least = int(total.argmin())
@@ -142,7 +144,7 @@ def _offsets(old: np.ndarray, new: np.ndarray, step: int) -> list[int | None]:
         stays[row] = shifted <= cheapest[0] + CHANGE_COST
         jumps[row] = cheapest[1], least if float(total[least]) + CHANGE_COST < absent else -1
         absent = 1.0 + min(absent, float(total[least]) + CHANGE_COST)
-        total = _costs(old, rows[row : row + 1])[0] + np.where(stays[row], shifted, cheapest[0] + CHANGE_COST)
+        total = costs(rows[row]) + np.where(stays[row], shifted, cheapest[0] + CHANGE_COST)
     at = int(total.argmin()) if float(total.min()) <= absent else -1
     found: list[int | None] = []
     for row in range(len(rows) - 1, -1, -1):
