@@ -3,12 +3,14 @@
 The network hears the bars before the gap as it goes; what follows it cannot hear, for it reads from left to right. So
 it writes the gap several times, and of these that one stays after which the music that follows is likeliest, weighed
 by the habits of real music: p(gap | before, after) is proportional to p(gap | before) p(after | before, gap), and
-candidates drawn from the first factor are weighed by the second (sampling, importance resampling; Rubin 1987).
+candidates drawn from the first factor are weighed by the second (sampling, importance resampling; Rubin 1987). What
+leads on to the music that follows is above all the last bar: it is written once more by itself, so that there are
+many ways to choose from.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,7 +22,8 @@ from composer import melody as melody_stage
 from composer.form import Form
 from composer.habits import accompaniment_habits, best_harmony, harmony_habits, melody_habits
 from composer.harmony_stage import Bounds, HarmonyRequest, WrittenHarmony, unbound, write_harmony
-from composer.models.checkpoint import load_checkpoint
+from composer.harmony_stage import nats_of as harmony_nats
+from composer.models.checkpoint import Checkpoint, load_checkpoint
 from composer.models.sampling import stream
 from composer.music import BarPlan, Harmony, LeadSheet, Note
 from composer.note_stage import Request, Sampling, nats_of, write_notes
@@ -33,6 +36,7 @@ from composer.tokens.picture import picture_between
 
 BEFORE_BARS = 16  # heard before the gap, whole fours
 AFTER_BARS = 4  # by which the candidates are judged
+TUNES = 4  # for every candidate of the accompaniment: a tune is short, and its seams are heard
 _FOUR = 4
 
 
@@ -78,17 +82,26 @@ class Draws:
     key: tuple[int, ...]
     candidates: int
 
-    def streams(self, stage: int, times: int = 1) -> list[np.random.Generator]:
-        """A stream for each candidate of a stage, ``times`` as many."""
-        return [stream(self.seed, stage, *self.key, i) for i in range(self.candidates * times)]
+    def streams(self, stage: int, portion: int = 0, times: int = 1) -> list[np.random.Generator]:
+        """A stream for each candidate of a stage's portion, ``times`` as many."""
+        return [stream(self.seed, stage, portion, *self.key, i) for i in range(self.candidates * times)]
 
 
 def new_harmony(
     form: Form, harmony: Harmony, bars: Collection[int], checkpoint: Path, draws: Draws
 ) -> Harmony:
     """``harmony`` with chords and plan of ``bars`` written anew, as the form asks."""
+    for number, portion in enumerate(_portions(bars)):
+        harmony = _with_gap(form, harmony, Gap.of(form, portion), checkpoint, draws, number)
+    return harmony
+
+
+def _with_gap(
+    form: Form, harmony: Harmony, gap: Gap, checkpoint: Path, draws: Draws, portion: int
+) -> Harmony:
+    """``harmony`` with a gap filled: the best of some candidates, drawn by how likely the chords that follow are after
+    them."""
     network = load_checkpoint(checkpoint)
-    gap = Gap.of(form, bars)
     known = form.chord_ids(harmony.chords)
     nothing_returns = np.full(len(form.sections), NEW)
     first = gap.stretch.bars.start
@@ -101,37 +114,41 @@ def new_harmony(
 
     blind = picture_between(None, np.zeros(len(gap.stretch.bars) + 1))
     request = HarmonyRequest(gap.stretch.frame, blind, bounds)
-    streams = draws.streams(chord_stage.STAGE_SEED, chord_stage.HARMONIES)
+    streams = draws.streams(chord_stage.STAGE_SEED, portion, chord_stage.HARMONIES)
     written = write_harmony(network.decoder, [request] * len(streams), network.draws, streams)
+    if len(gap.after):
+        unlikely = harmony_nats(network.decoder, request, written, gap.after)
+        chance = streams[0].gumbel(size=len(written))  # drawn without replacement, by their likelihood
+        written = [written[i] for i in np.argsort(unlikely - chance, kind="stable")[: draws.candidates]]
     found = [harmony_habits(gap.stretch.frame, each.chords) for each in written]
-    best = written[best_harmony(found, *network.habits)]
-    chords, plan = known.copy(), list(harmony.plan)
+    best = chord_stage.in_form(form, gap.stretch, written[best_harmony(found, *network.habits)])
     inside = np.isin(form.frame.bar_of_beat, list(gap.open))
-    chords[inside] = best.chords[inside[gap.stretch.beats.start : gap.stretch.beats.stop]]
-    found_plan = chord_stage.harmony_of(form, chord_stage.in_form(form, gap.stretch, best)).plan
-    for bar in gap.open:
-        plan[bar] = found_plan[bar]
-    return Harmony(form.chord_spans(chords), tuple(plan))
+    found_plan = chord_stage.harmony_of(form, best).plan
+    plan = tuple(found_plan[bar] if bar in gap.open else old for bar, old in enumerate(harmony.plan))
+    return Harmony(form.chord_spans(np.where(inside, best.chords, known)), plan)
 
 
 def new_melody(
     form: Form, lead: LeadSheet, bars: Collection[int], checkpoint: Path, draws: Draws
 ) -> LeadSheet:
     """``lead`` with the tune of ``bars`` written anew over its chords."""
-    gap = Gap.of(form, bars)
-    part = slice(gap.stretch.bars.start, gap.stretch.bars.stop)
-    request = Request(
-        gap.stretch.frame,
-        form.chord_ids(lead.harmony.chords)[gap.stretch.beats.start : gap.stretch.beats.stop],
-        melody_stage.melody_plan(np.array([bar.melody_notes for bar in lead.harmony.plan[part]])),
-        None,
-        {},
-        gap.given(form.grid_notes(lead.melody)),
-    )
-    new = _write(
-        checkpoint, gap, request, melody_stage.SAMPLING, _tune_habits, draws, melody_stage.STAGE_SEED
-    )
-    return replace(lead, melody=_one_voice(_merged(form, lead.melody, new, gap)))
+    network, chords = load_checkpoint(checkpoint), form.chord_ids(lead.harmony.chords)
+    melody = lead.melody
+    for number, portion in enumerate(_portions(bars)):
+        gap = Gap.of(form, portion)
+        plan = lead.harmony.plan[gap.stretch.bars.start : gap.stretch.bars.stop]
+        request = Request(
+            gap.stretch.frame,
+            chords[gap.stretch.beats.start : gap.stretch.beats.stop],
+            melody_stage.melody_plan(np.array([bar.melody_notes for bar in plan])),
+            None,
+            {},
+            gap.given(form.grid_notes(melody)),
+        )
+        streams = draws.streams(melody_stage.STAGE_SEED, number, TUNES)
+        new = _write(network, gap, request, melody_stage.SAMPLING, _tune_habits, streams)
+        melody = _one_voice(_merged(form, melody, new, gap))
+    return replace(lead, melody=melody)
 
 
 def new_accompaniment(
@@ -143,26 +160,37 @@ def new_accompaniment(
     draws: Draws,
 ) -> tuple[Note, ...]:
     """``accompaniment`` with ``bars`` written anew under the tune."""
-    gap = Gap.of(form, bars)
-    (request,) = accompaniment_stage.accompaniment_requests(form, lead, [gap.stretch])
-    request = replace(request, given=gap.given(form.grid_notes(accompaniment)))
-    sampling, stage = accompaniment_stage.SAMPLING, accompaniment_stage.STAGE_SEED
-    new = _write(checkpoint, gap, request, sampling, _texture_habits, draws, stage)
-    return _merged(form, accompaniment, new, gap)
+    network = load_checkpoint(checkpoint)
+    for number, portion in enumerate(_portions(bars)):
+        gap = Gap.of(form, portion)
+        (request,) = accompaniment_stage.accompaniment_requests(form, lead, [gap.stretch])
+        request = replace(request, given=gap.given(form.grid_notes(accompaniment)))
+        streams = draws.streams(accompaniment_stage.STAGE_SEED, number)
+        new = _write(network, gap, request, accompaniment_stage.SAMPLING, _texture_habits, streams)
+        accompaniment = _merged(form, accompaniment, new, gap)
+    return accompaniment
+
+
+def _portions(bars: Collection[int]) -> list[list[int]]:
+    """What is written in one go: neighbouring bars, then the last of them again."""
+    runs: list[list[int]] = []
+    for bar in sorted(bars):
+        if runs and runs[-1][-1] == bar - 1:
+            runs[-1].append(bar)
+        else:
+            runs.append([bar])
+    return [portion for run in runs for portion in ([run, run[-1:]] if len(run) > 1 else [run])]
 
 
 def _write(
-    checkpoint: Path,
+    network: Checkpoint,
     gap: Gap,
     request: Request,
     sampling: Sampling,
     habits_of: Callable[[Request, GridNotes], np.ndarray],
-    draws: Draws,
-    stage: int,
+    streams: Sequence[np.random.Generator],
 ) -> GridNotes:
-    """The notes of the gap, counted from the form's first beat: those of the likeliest candidate."""
-    network = load_checkpoint(checkpoint)
-    streams = draws.streams(stage)
+    """The notes of the gap, counted from the form's first beat: those of the likeliest candidate of ``streams``."""
     drawn = replace(sampling, draws=network.draws)
     written = write_notes(network.decoder, [request] * len(streams), drawn, streams)
     mean, deviation = (np.asarray(values) for values in network.habits)

@@ -179,11 +179,19 @@ def _set(
             setting = SectionSetting.of(spans, index, lead, accompaniment, cues, ())
             for i, part in zip(playing, setting.parts(), strict=False):
                 found[i] += part.notes
+    if task.ensemble is None:  # a tune stays where it is: its network heard what comes before
+        for i, layer in zip(playing, palette.layers, strict=False):
+            if layer.role == "melody":
+                found[i] = [replace(note, pitch=_raised(note.pitch, layer)) for note in lead.melody]
     return {
         i: _as_around(score.tracks[i], found[i], score, task.bars_of([i]), task.wishes)
         for i in playing
         if task.bars_of([i])
     }
+
+
+def _raised(pitch: int, layer: Layer) -> int:
+    return layer.instrument.fold(pitch + 12 * layer.octaves)
 
 
 def _ensemble(sketch: Sketch, task: Task) -> tuple[list[int], Palette]:
@@ -225,7 +233,7 @@ def _as_around(
     shift, mean = 0, float(np.mean([note.velocity for note in new]))
     around = near or [note for other in score.tracks if not other.is_drums for note in other.notes]
     level = float(np.mean([note.velocity for note in around])) if around else mean
-    if near and track.role != "percussion" and wishes.register is None:
+    if near and track.role not in ("melody", "percussion") and wishes.register is None:
         shift = 12 * round(float(np.mean([n.pitch for n in near]) - np.mean([n.pitch for n in new])) / 12)
     if wishes.dynamics is not None:
         level = float(np.interp(wishes.dynamics, (0, 1), VELOCITY))

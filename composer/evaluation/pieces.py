@@ -1,8 +1,9 @@
 """MIDI files and folders as pieces that can be measured, whoever wrote them.
 
 The bar grid is the file's own metre and tempo. The melody is, in this order: the tracks whose role our own files
-state; tracks that are named as a voice ("melody", "vocal", "lead", ...); else the skyline of all pitched notes. Of
-several melody tracks, or one that holds chords, the highest voice counts as melody and the rest as accompaniment.
+state; tracks that are named as a voice ("melody", "vocal", "lead", ...); of several tracks the one that is one voice,
+plays most of the time and lies highest; else the skyline of all pitched notes. Of several melody tracks, or one that
+holds chords, the highest voice counts as melody and the rest as accompaniment.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -18,13 +20,15 @@ from composer.analysis.skyline import skyline
 from composer.errors import BadInput
 from composer.metrics.piece import ACCOMPANIMENT, DRUMS, MELODY, Piece
 from composer.midi_reader import read_midi
-from composer.music import ChordSpan, Score, Track
+from composer.music import ChordSpan, Note, Score, Track
 from composer.output import explain
 from composer.tokens.vocabulary import CHORD_NONE, chord_id
 
 MIDI_SUFFIXES = (".mid", ".midi", ".smf")
 MAX_PULSES = 100_000
 MAX_SOUNDING_PULSES = 5_000_000  # of all notes together
+ONE_VOICE, MOST = 0.1, 0.5  # shares: of notes that reach into the next, of beats in which a tune sounds
+_OVERLAP_BEATS = 0.1
 OWN_MARK = "framescore"  # name of the provenance entry in every score of ours
 _VOICE = re.compile(r"melod|vocal|voice|voc\b|lead|sing|solo|tune|soprano|theme", re.IGNORECASE)
 _NO_VOICE = re.compile(r"back|choir|harmon|pad|bass|oohs|aahs", re.IGNORECASE)
@@ -32,7 +36,7 @@ _NO_VOICE = re.compile(r"back|choir|harmon|pad|bass|oohs|aahs", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class MidiPiece:
-    """A file's piece, and how its melody was found: ``role``, ``name``, ``skyline`` or ``none``."""
+    """A file's piece, and how its melody was found: ``role``, ``name``, ``height``, ``skyline`` or ``none``."""
 
     path: Path
     piece: Piece
@@ -115,7 +119,23 @@ def _voices(score: Score) -> tuple[list[int], str]:
     named = [i for i in pitched if _is_voice(score.tracks[i])]
     if named and len(pitched) > 1:
         return named, "name"
+    if len(pitched) > 1 and (highest := _highest_voice([score.tracks[i] for i in pitched])) is not None:
+        return [pitched[highest]], "height"
     return pitched, "skyline"
+
+
+def _highest_voice(tracks: Sequence[Track]) -> int | None:
+    """Index of the track that lies highest, where that is one voice and plays in most of the beats that any does."""
+    best = int(np.argmax([np.mean([note.pitch for note in track.notes]) for track in tracks]))
+    notes = tracks[best].notes
+    together = sum(later.onset_beats < note.end_beats - _OVERLAP_BEATS for note, later in pairwise(notes))
+    sounding = [{beat for note in track.notes for beat in _beats(note)} for track in tracks]
+    is_one_voice = together <= ONE_VOICE * len(notes)
+    return best if is_one_voice and len(sounding[best]) >= MOST * len(set().union(*sounding)) else None
+
+
+def _beats(note: Note) -> range:
+    return range(int(note.onset_beats), int(np.ceil(note.end_beats)))
 
 
 def _is_voice(track: Track) -> bool:
