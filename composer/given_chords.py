@@ -5,7 +5,8 @@ counted. The chords of a bar have equal shares of its beats, the earlier ones th
 chords in four beats have two, one and one. A bar that the picture cuts short leaves its last chords out.
 
 The networks know chords, not what lies under them. So the bass of slash chords is put into their accompaniment: on the
-chord's start, and wherever the bass would play the root. Where there is no chord (N.C.) nothing accompanies.
+chord's start, and wherever the bass would play the root. Without a slash the root is meant: a bass that plays on the
+chord's start plays it. Where there is no chord (N.C.) nothing accompanies.
 
 Units: beats as in `composer.form` (pulses) for arrays, quarter notes for notes.
 """
@@ -100,7 +101,7 @@ def recalled_over(form: Form, chords: np.ndarray) -> np.ndarray:
 
 
 def with_basses(accompaniment: Sequence[Note], grounds: Sequence[Ground]) -> tuple[Note, ...]:
-    """The accompaniment over the basses of slash chords, and silent where there is no chord; by onset and pitch."""
+    """The accompaniment over the basses of the chords, and silent where there is none; by onset and pitch."""
     starts = [ground.start_beats for ground in grounds]
     over: dict[int, list[Note]] = {index: [] for index in range(-1, len(grounds))}
     for note in _making_room(accompaniment, grounds):
@@ -108,9 +109,13 @@ def with_basses(accompaniment: Sequence[Note], grounds: Sequence[Ground]) -> tup
     result = over[-1]
     for index, ground in enumerate(grounds):
         given = ground.given
-        if given is not None and given.bass is not None and accompaniment:
+        if given is None:
+            continue
+        if given.bass is not None and accompaniment:
             result += _over(over[index], ground, given.chord, given.bass)
-        elif given is not None:
+        elif _opens_low(over[index], ground):
+            result += _over(over[index], ground, given.chord, given.chord.root)
+        else:
             result += over[index]
     return tuple(sorted(result, key=lambda note: (note.onset_beats, note.pitch)))
 
@@ -150,8 +155,14 @@ def _making_room(notes: Sequence[Note], grounds: Sequence[Ground]) -> list[Note]
     return kept
 
 
+def _opens_low(notes: Sequence[Note], ground: Ground) -> bool:
+    """Whether a bass plays on the start of a ground."""
+    opening = [note for note in notes if note.onset_beats < ground.start_beats + TOGETHER_BEATS]
+    return _lowest_of(opening) <= min(_lowest_of(notes) + BASS_STEP, BASS_CEILING)
+
+
 def _over(notes: list[Note], ground: Ground, chord: Chord, bass: int) -> list[Note]:
-    """The notes over one slash chord, with its bass below them at its start, and where the bass plays the root."""
+    """The notes over one chord, with its bass below them at its start, and where the bass plays the root."""
     floor = _lowest_of(notes) if notes else USUAL_BASS
     chords = [
         sorted(group, key=lambda note: note.pitch)
