@@ -139,6 +139,8 @@ def compose(options: Namespace, console: Console) -> int:
             melody=None if melody is None else melody.notes,
             on_stage=progress.begin,
         )
+        if melody is not None and (moved := melody.moved_in(score)):
+            console.say(f"note: {moved}")
         progress.begin("midi")
         write_midi(score, path)
         if options.musicxml is not None:

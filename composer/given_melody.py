@@ -59,6 +59,18 @@ class GivenMelody:
         """Its mean tempo, quarter notes a minute, within what a cue sheet may ask for."""
         return min(max(60 * self.tempo_map.end_beats / self.tempo_map.end_s, MIN_BPM), MAX_BPM)
 
+    def moved_in(self, score: Score) -> str:
+        """What a user should know of how a score plays the melody: nothing, or how many notes lie in another octave."""
+        lead = next((track for track in score.tracks if track.role == "melody"), None)
+        if lead is None:
+            return ""
+        moved = sum(a.pitch != b.pitch for a, b in zip(lead.notes, self.notes, strict=False))
+        return (
+            f"{lead.name} plays {moved} of {len(self.notes)} notes in another octave, for its range"
+            if moved
+            else ""
+        )
+
     def cues(self, seed: int, wishes: FreeWishes, title: str) -> CueSheet:
         """A cue sheet on the melody's own bars. It tells no themes: what returns is in the melody already."""
         wishes = replace(wishes, metre=self.metre, tempo_bpm=self.tempo_bpm)

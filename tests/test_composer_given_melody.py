@@ -227,6 +227,9 @@ def test_the_command_line_accompanies_a_melody(tune: Path, tmp_path: Path, capsy
     assert "melody: 31 notes of Vocal" in capsys.readouterr().err
     assert run(*how, "--free", "-o", tmp_path / "b.mid") == 0
     assert read_midi(tmp_path / "a.mid").tracks == read_midi(tmp_path / "b.mid").tracks
+    low = write_file(tmp_path / "low.mid", {"Vocal": tune_notes(-24)})
+    assert run(*how[:2], low, *how[3:], "-o", tmp_path / "low-out.mid") == 0
+    assert "Clarinet plays 31 of 31 notes in another octave" in capsys.readouterr().err
     again = read_melody(tmp_path / "a.mid")
     assert in_ticks(again.notes) == in_ticks(read_melody(tune).notes)
     assert isinstance(again, GivenMelody)
