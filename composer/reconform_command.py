@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 PAIRS = ("edl", "video", "cues")
 END_SLACK_S = 1.0  # between the end of a score and that of its picture; a DAW may end it with its last note
+MOST_TOLD = 40  # changes that people are told; `--json` tells all
 SHARES = {"picture": 3.0, "music": 5.0}
 
 
@@ -56,8 +57,10 @@ def reconform(options: Namespace, console: Console) -> int:
             candidates=options.best_of or CANDIDATES,
         )
         write_midi_file(found.file, options.output)
-    for line in found.changes:
+    for line in found.changes[:MOST_TOLD]:
         console.say(line)
+    if len(found.changes) > MOST_TOLD:
+        console.say(f"and {len(found.changes) - MOST_TOLD} more changes; --json lists them all")
     say_landing(found.cues, console)
     bars = found.layout.new_bars
     told = f"new bars {bars_text(bars)}" if bars else "no new bars"

@@ -21,6 +21,7 @@ from composer.midi_reader import score_of
 from composer.moved_track import HELD_BEATS, is_state
 from composer.picture_edit import PictureEdit, Piece, Shot, changes, joined
 from composer.reconform import bars_text, reconform
+from composer.spotting.cues import Hit
 from composer.spotting.cues_io import write_cues
 from composer.spotting.landing import landings, unmet_hits
 from composer.spotting.tempo_solver import solve
@@ -249,6 +250,18 @@ def test_the_same_request_gives_the_same_bytes(file, sheet):
     edit = edit_of_sheets(sheet, new)
     one, two = (reconform(file, edit, old=sheet, new=new, seed=1, candidates=1) for _ in range(2))
     assert midi_file_bytes(one.file) == midi_file_bytes(two.file)
+
+
+def test_a_new_hit_opens_the_bars_that_miss_it(sheet):
+    """Between the beats of bars whose picture is unchanged: they make room, the others stay."""
+    hits = sorted([*sheet.hits, Hit(15.6, "bang", 1.0, required=True)], key=lambda hit: hit.time_s)
+    new = replace(sheet, hits=tuple(hits))
+    assert unmet_hits(landings(sheet.tempo_map, new.hits), pc.RATE)
+    layout = lay_out(sheet.tempo_map, edit_of_sheets(sheet, new), new, sheet.hits)
+    assert not unmet_hits(landings(layout.tempo_map, new.hits), pc.RATE)
+    opened = {sheet.tempo_map.bar_at_s(15.6) - bar for bar in range(22) if bar not in layout.sources}
+    assert 0 in opened
+    assert len(opened) <= 1 + MOST_GIVEN_UP
 
 
 def test_nothing_drifts_over_many_cuts(sheet):
