@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def regenerate(options: Namespace, console: Console) -> int:
     """Write bars, tracks or stages of a MIDI file anew."""
-    from composer.midi_file import read_midi_file, write_midi_file
+    from composer.midi_file import read_midi_file, told_of, write_midi_file
     from composer.regenerate import regenerate as regenerate_file
 
     refuse_overwriting(options)
@@ -33,7 +33,8 @@ def regenerate(options: Namespace, console: Console) -> int:
     with Progress(console, {path.name: 1.0 for path in paths}) as progress:
         for variation, path in enumerate(paths):
             progress.begin(path.name)
-            new = regenerate_file(file, request_of(options, seed, variation))
+            with told_of(options.midi):
+                new = regenerate_file(file, request_of(options, seed, variation))
             write_midi_file(new, path)
     changed = changed_tracks(file, new)
     console.say(f"{', '.join(map(str, paths))}: {', '.join(changed) or 'nothing changed'}")

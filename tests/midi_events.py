@@ -64,6 +64,7 @@ def check_the_rest(old, new, places: set[tuple[int, int]], chords: set[int]) -> 
                 (tick, message)
                 for tick, message in track
                 if not is_note(message)
+                and message.type != "end_of_track"  # a track that ended earlier may be longer now
                 and not is_of_version(message)
                 and not (is_chord(message) and {bar(tick), bar(tick - 1)} & chords)
             ]
@@ -81,6 +82,7 @@ def check_the_rest(old, new, places: set[tuple[int, int]], chords: set[int]) -> 
                 (tick, message)
                 for tick, message in track
                 if not is_of_version(message)
+                and message.type != "end_of_track"
                 and not (is_note(message) and index in {track for track, _ in places})
                 and not is_chord(message)
             ]
