@@ -77,12 +77,13 @@ def lay_out(old: TempoMap, edit: PictureEdit, cues: CueSheet, known_hits: Sequen
     Raises BadInput where no bar of the old picture is left.
     """
     runs = _unchanged(old, edit, 0.5 / cues.frame_rate)
+    filler = _Filler(cues)
     while True:
         if not runs:
             raise BadInput(
                 "no bar of the score has its whole picture left; compose anew with: framescore compose"
             )
-        layout, poor = _laid(old, runs, cues)
+        layout, poor = _laid(old, runs, filler)
         opened = poor if poor is not None else _missing(old, runs, layout, cues, known_hits)
         if opened is None:
             return layout
@@ -119,6 +120,29 @@ def _unchanged(old: TempoMap, edit: PictureEdit, slack_s: float) -> list[_Run]:
     return runs
 
 
+class _Filler:
+    """Fills gaps of a picture, each once."""
+
+    def __init__(self, cues: CueSheet) -> None:
+        self.cues = cues
+        self._known: dict[tuple[float, float, Bar | None, Bar | None], Filling | None] = {}
+
+    def fill(self, start_s: float, end_s: float, before: Bar | None, after: Bar | None) -> Filling | None:
+        """The best bars between two moments and the bars there."""
+        place = (round(start_s, 6), round(end_s, 6), before, after)
+        if place not in self._known:
+            gap = Gap(
+                end_s - start_s,
+                before,
+                after,
+                wished_sections(start_s, end_s, self.cues.sections, before, after),
+                _inside(self.cues, start_s, end_s),
+                self.cues.frame_rate,
+            )
+            self._known[place] = fill(gap)
+        return self._known[place]
+
+
 @dataclass
 class _Laying:
     """Bars laid so far, and where they end (microseconds, exact)."""
@@ -140,8 +164,9 @@ class _Laying:
         self.sources += sources
 
 
-def _laid(old: TempoMap, runs: Sequence[_Run], cues: CueSheet) -> tuple[Layout, list[_Run] | None]:
+def _laid(old: TempoMap, runs: Sequence[_Run], filler: _Filler) -> tuple[Layout, list[_Run] | None]:
     """The layout of some runs, or the runs that are left where one of them must be given up."""
+    cues = filler.cues
     starts_s = _starts_s(old)
     laid = _Laying([], [])
     run: _Run | None
@@ -152,7 +177,7 @@ def _laid(old: TempoMap, runs: Sequence[_Run], cues: CueSheet) -> tuple[Layout, 
         now_s = _map_of(old, laid).end_s if laid.bars else 0.0
         taken = 0
         if abs(target_s - now_s) > slack_s:
-            found = _filled(old, laid, own, run, starts_s, cues)
+            found = _filled(old, laid, own, run, starts_s, filler)
             beside = [r for r in (runs[number - 1] if number else None, run) if r is not None]
             short = [r for r in beside if r.last - r.first <= SHORT_RUN]
             if (found is None or found[0].cost >= POOR_COST) and short and len(runs) > 1:
@@ -178,7 +203,7 @@ def _map_of(old: TempoMap, laid: _Laying) -> TempoMap:
 
 
 def _filled(
-    old: TempoMap, laid: _Laying, own: int, run: _Run | None, starts_s: Sequence[float], cues: CueSheet
+    old: TempoMap, laid: _Laying, own: int, run: _Run | None, starts_s: Sequence[float], filler: _Filler
 ) -> tuple[Filling, int, int] | None:
     """The best filling before ``run`` (or the end), and how many bars are given up for it before and after."""
     best: tuple[Filling, int, int] | None = None
@@ -191,18 +216,11 @@ def _filled(
             break
         before = laid.without(a)
         start_s = before.end_s
-        end_s = cues.duration_s if run is None else starts_s[run.first + b] + run.shift_s
+        end_s = filler.cues.duration_s if run is None else starts_s[run.first + b] + run.shift_s
         if end_s - start_s <= ABSORBED_S:
             continue
         edges = (before.bars[-1] if before.bars else None, None if run is None else old.bars[run.first + b])
-        gap = Gap(
-            end_s - start_s,
-            *edges,
-            wished_sections(start_s, end_s, cues.sections, *edges),
-            _inside(cues, start_s, end_s),
-            cues.frame_rate,
-        )
-        filling = fill(gap)
+        filling = filler.fill(start_s, end_s, *edges)
         if filling is not None and filling.cost + price < best_cost:
             best, best_cost = (filling, a, b), filling.cost + price
     return best
