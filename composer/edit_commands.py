@@ -59,6 +59,7 @@ def request_of(options: Namespace, seed: int, variation: int) -> Request:
         options.stages,
         tuple(options.keep),
         options.style,
+        options.chords,
         wishes,
         seed,
         options.best_of or CANDIDATES,

@@ -61,7 +61,7 @@ def line_of(version: Version) -> str:
     asked = version.request
     parts = [f"bars {asked.get('bars') or 'all'}"]
     parts += [f"{name} {', '.join(asked[name])}" for name in ("tracks", "stages", "keep") if asked.get(name)]
-    parts += [f"style {asked['style']}"] if asked.get("style") else []
+    parts += [f"{name} {asked[name]}" for name in ("style", "chords") if asked.get(name)]
     parts += [f"{name} {value}" for name, value in (asked.get("wishes") or {}).items() if value is not None]
     parts += [f"seed {asked.get('seed')}"] + [f"variation {n + 1}" for n in (asked.get("variation"),) if n]
     return f"version {version.number}, from {version.parent[:12]}: {'; '.join(parts)}"

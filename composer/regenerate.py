@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from composer import __version__
+from composer.chord_text import ChordTextError, Progression, read_progression
 from composer.edit_options import STAGES
 from composer.errors import BadInput
 from composer.history import with_version
@@ -28,6 +29,7 @@ from composer.rewrite import AS_BEFORE, Task, Wishes, rewrite
 from composer.sketch import sketch_of
 from composer.smf import META, SYSEX, MidiFile, MidiTrack
 from composer.splice import is_text, with_notes, with_texts
+from composer.theory import Key
 
 _BARS = re.compile(r"(\d{1,6})(?:-(\d{1,6}))?")
 _KEEP = re.compile(r"(?:(?P<track>[^@:]+?)(?::(?P<note>[A-G][#b]?-?\d))?)?(?:@(?P<bars>[\d,\s-]+))?")
@@ -43,7 +45,7 @@ class Request:
     ``bars`` such as ``9-16`` or ``3,5-8`` (all where empty); ``tracks`` names, roles or families (those that play in
     the bars where empty); ``stages`` of `STAGES` (those of the tracks where empty); ``keep``: ``Violas``,
     ``Violas@11-12``, ``@11-12`` or ``Violas:C4@11``; ``style``: another palette's instruments play in the bars instead;
-    ``variation`` counts from 0.
+    ``chords`` for them, as `composer.chord_text` reads them; ``variation`` counts from 0.
     """
 
     bars: str = ""
@@ -51,6 +53,7 @@ class Request:
     stages: tuple[str, ...] = ()
     keep: tuple[str, ...] = ()
     style: str = ""
+    chords: str = ""
     wishes: Wishes = AS_BEFORE
     seed: int = 0
     candidates: int = CANDIDATES
@@ -81,15 +84,26 @@ def regenerate(file: MidiFile, request: Request) -> MidiFile:
         request.candidates,
         (request.variation,),
         layers or None,
+        _given_chords(request.chords, score, bars),
     )
     found = rewrite(score, task)
     new = seated
     for track, place in enumerate(places_of(seated)):
         if task.bars_of([track]):
             new = _exchanged(new, place, score, track, task, found.notes.get(track, ()), kept)
-    if task.chords and score.chords:
+    if (task.chords or task.given is not None) and score.chords:
         new = _with_chords(new, score, found.chords, task.bars)
     return with_version(file, new, {**asdict(request), "framescore": __version__, "networks": found.networks})
+
+
+def _given_chords(text: str, score: Score, bars: Collection[int]) -> Progression | None:
+    """The chords of a request, numerals in the key of its first bar. Raises WrongUsage where they are none."""
+    if not text:
+        return None
+    try:
+        return read_progression(text, Key.parse(sketch_of(score).form.sections[min(bars)].key))
+    except ChordTextError as error:
+        raise WrongUsage(f"--chords: {error}") from error
 
 
 def _seated(file: MidiFile, request: Request, bars: Collection[int]) -> tuple[MidiFile, dict[int, Layer]]:

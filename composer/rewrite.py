@@ -8,16 +8,18 @@ with a note that stays.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from composer.chord_text import Progression
 from composer.chords import NOTES_A_SECOND, TUNE_A_SECOND, VELOCITY
 from composer.cue_spans import CueSpan
 from composer.form import Form
+from composer.given_chords import Ground, lay_chords, with_basses
 from composer.infill import Draws, new_accompaniment, new_harmony, new_melody
-from composer.music import BarPlan, ChordSpan, LeadSheet, Note, Score, Track
+from composer.music import BarPlan, ChordSpan, Harmony, LeadSheet, Note, Score, Track
 from composer.own_ensemble import instrument_of_track, palette_of, with_every_role
 from composer.palettes import Layer, Palette
 from composer.pipeline import CANDIDATES, Checkpoints
@@ -51,7 +53,7 @@ AS_BEFORE = Wishes()
 class Task:
     """What is written anew: ``open`` (track, bar) places by index; ``chords``: the harmony of those bars too. ``key``
     sets the random numbers of variations apart. ``ensemble``: layers by the index of the track that plays each, where
-    other instruments are to play than did; open tracks without one fall silent."""
+    other instruments are to play than did; open tracks without one fall silent. ``given``: chords for the open bars."""
 
     open: frozenset[tuple[int, int]]
     seed: int
@@ -60,6 +62,7 @@ class Task:
     candidates: int = CANDIDATES
     key: tuple[int, ...] = ()
     ensemble: Mapping[int, Layer] | None = None
+    given: Progression | None = None
 
     @property
     def bars(self) -> frozenset[int]:
@@ -97,15 +100,39 @@ def rewrite(score: Score, task: Task, checkpoints: Checkpoints | None = None) ->
     lead, accompaniment = sketch.lead, sketch.accompaniment
     roles = {index: track.role for index, track in enumerate(score.tracks)}
     streams = Draws(task.seed, task.key, task.candidates)
-    if task.chords:
+    grounds: tuple[Ground, ...] = ()
+    if task.given is not None:
+        harmony, grounds = _on_given_chords(form, lead.harmony, task.given, task.bars)
+        lead = replace(lead, harmony=harmony)
+    elif task.chords:
         lead = replace(lead, harmony=new_harmony(form, lead.harmony, task.bars, networks.chords, streams))
     lead = replace(lead, harmony=replace(lead.harmony, plan=_asked(form, lead.harmony.plan, task)))
     if tune := task.bars_of(i for i, role in roles.items() if role == "melody"):
         lead = new_melody(form, lead, tune, networks.melody, streams)
     if texture := task.bars_of(i for i, role in roles.items() if role not in ("melody", "percussion")):
         accompaniment = new_accompaniment(form, lead, accompaniment, texture, networks.accompaniment, streams)
+        if grounds:
+            at = [score.tempo_map.bar_at(note.onset_beats + _EPS) for note in accompaniment]
+            new = [note for note, bar in zip(accompaniment, at, strict=True) if bar in texture]
+            old = [note for note, bar in zip(accompaniment, at, strict=True) if bar not in texture]
+            accompaniment = tuple(sorted((*old, *with_basses(new, grounds)), key=_by_onset))
     notes = _set(sketch, lead, accompaniment, task)
     return Rewritten(notes, lead.harmony.chords, networks.digests())
+
+
+def _on_given_chords(
+    form: Form, harmony: Harmony, given: Progression, bars: Collection[int]
+) -> tuple[Harmony, tuple[Ground, ...]]:
+    """``harmony`` with a progression laid over some bars, and what it puts under them."""
+    sections = tuple(replace(section, silent=bar not in bars) for bar, section in enumerate(form.sections))
+    laid = lay_chords(given, replace(form, sections=sections))
+    inside = np.isin(form.frame.bar_of_beat, list(bars))
+    chords = form.chord_spans(np.where(inside, laid.ids, form.chord_ids(harmony.chords)))
+    return replace(harmony, chords=chords), laid.grounds
+
+
+def _by_onset(note: Note) -> tuple[float, int]:
+    return note.onset_beats, note.pitch
 
 
 def _wished(form: Form, task: Task) -> Form:
@@ -249,7 +276,7 @@ def _as_around(
         if not held and end > note.onset_beats + _EPS:
             velocity = min(max(round(level + deviation), 1), 127)
             result.append(Note(note.onset_beats, end - note.onset_beats, pitch, velocity))
-    return tuple(sorted(result, key=lambda note: (note.onset_beats, note.pitch)))
+    return tuple(sorted(result, key=_by_onset))
 
 
 def _gap_end(tempo_map: TempoMap, bars: frozenset[int], bar: int) -> float:

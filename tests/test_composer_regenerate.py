@@ -124,6 +124,19 @@ def test_chords_are_written_anew_and_told(files):
     assert any(chord_at(before, beat) != chord_at(after, beat) for beat in range(32, 64))
 
 
+def test_chords_that_are_given_sound(files):
+    file = files["pop"]
+    new = regenerate(file, Request(bars="9-12", chords="Am F | C/E G", seed=6, candidates=1))
+    score = score_of(new)
+    named = [
+        next(str(s.chord) for s in score.chords if s.onset_beats <= beat < s.onset_beats + s.duration_beats)
+        for beat in np.arange(32, 48, 2) + 0.5
+    ]
+    assert named == ["Am", "F", "C", "G"] * 2
+    bass = next(track for track in score.tracks if track.role == "bass")
+    assert [note.pitch % 12 for note in bass.notes if note.onset_beats in (36, 44)] == [4, 4]
+
+
 def test_another_ensemble_plays_the_bars(files):
     file = files["solo-piano"]
     new = regenerate(file, Request(bars="9-12", style="jazz-combo", seed=4, candidates=1))
@@ -167,6 +180,7 @@ def test_versions_are_remembered_and_come_back(files, tmp_path):
         (Request(keep=("Violas:H9@3",)), "--keep is"),
         (Request(keep=("",)), "--keep is"),
         (Request(style="polka"), "no such style"),
+        (Request(chords="Am H7"), "--chords: "),
         (Request(style="pop", tracks=("Violas",)), "leave --tracks"),
     ],
 )
