@@ -7,7 +7,8 @@
     score = composer.compose(cues, features, seed=1)
     composer.write_midi(score, Path("score.mid"))
 
-or, without a picture, ``cues = composer.free_cues(32, seed=1)``. A name is imported when it is first asked for (PEP
+or, without a picture, ``cues = composer.free_cues(32, seed=1)``. Going on with a file: ``composer.read_midi_file``,
+``composer.regenerate.regenerate``, ``composer.write_midi_file``. A name is imported when it is first asked for (PEP
 562), so importing this package costs next to nothing.
 """
 
@@ -38,11 +39,13 @@ __all__ = [
     "Landing",
     "LeadSheet",
     "Marker",
+    "MidiFile",
     "MoodPoint",
     "NotInstalled",
     "Note",
     "OutOfResources",
     "Palette",
+    "Progression",
     "Score",
     "Section",
     "Solution",
@@ -57,27 +60,34 @@ __all__ = [
     "draw_animatic",
     "free_cues",
     "landings",
+    "lint",
     "orchestrate",
     "plot_features",
     "read_cues",
     "read_markers",
     "read_midi",
+    "read_midi_file",
+    "read_progression",
+    "regenerate",
     "solve",
     "spot",
     "with_provenance",
     "write_cues",
     "write_midi",
+    "write_midi_file",
     "write_musicxml",
 ]
 
 # Module -> the names it gives to this package.
 _HOMES: dict[str, tuple[str, ...]] = {
     "composer.accompaniment": ("compose_accompaniment",),
+    "composer.chord_text": ("Progression", "read_progression"),
     "composer.chords": ("compose_chords",),
     "composer.errors": ("BadInput", "FrameScoreError", "NotInstalled", "OutOfResources"),
     "composer.free": ("FreeWishes", "free_cues"),
     "composer.melody": ("compose_melody",),
     "composer.midi": ("read_midi", "write_midi"),
+    "composer.midi_file": ("read_midi_file", "write_midi_file"),
     "composer.music": (
         "BarPlan",
         "Chord",
@@ -94,6 +104,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "composer.palettes": ("PALETTES", "Palette"),
     "composer.pipeline": ("Checkpoints", "compose", "with_provenance"),
     "composer.plots.features": ("plot_features",),
+    "composer.smf": ("MidiFile",),
     "composer.spotting.cues": ("Accent", "CueSheet", "CurvePoint", "Hit", "Section"),
     "composer.spotting.cues_io": ("read_cues", "write_cues"),
     "composer.spotting.markers": ("read_markers",),
@@ -107,17 +118,19 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "composer.video.semantics": ("ClipSource",),
 }
 # A module named as its function stays the module, whoever imports it first: `composer.orchestrate.orchestrate`.
-_MODULES = frozenset({"orchestrate"})
+_MODULES = frozenset({"lint", "orchestrate", "regenerate"})
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 if TYPE_CHECKING:
-    from composer import orchestrate
+    from composer import lint, orchestrate, regenerate
     from composer.accompaniment import compose_accompaniment
+    from composer.chord_text import Progression, read_progression
     from composer.chords import compose_chords
     from composer.errors import BadInput, FrameScoreError, NotInstalled, OutOfResources
     from composer.free import FreeWishes, free_cues
     from composer.melody import compose_melody
     from composer.midi import read_midi, write_midi
+    from composer.midi_file import read_midi_file, write_midi_file
     from composer.music import (
         BarPlan,
         Chord,
@@ -134,6 +147,7 @@ if TYPE_CHECKING:
     from composer.palettes import PALETTES, Palette
     from composer.pipeline import Checkpoints, compose, with_provenance
     from composer.plots.features import plot_features
+    from composer.smf import MidiFile
     from composer.spotting.cues import Accent, CueSheet, CurvePoint, Hit, Section
     from composer.spotting.cues_io import read_cues, write_cues
     from composer.spotting.markers import read_markers

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from composer.checks import refuse_overwriting
 from composer.commands import file_sha256
 from composer.errors import BadInput
+from composer.given_options import chords_as_text
 from composer.options import WrongUsage, seed_from
 from composer.terminal import Console, Progress
 
@@ -59,7 +60,7 @@ def request_of(options: Namespace, seed: int, variation: int) -> Request:
         options.stages,
         tuple(options.keep),
         options.style,
-        options.chords,
+        chords_as_text(options.chords),
         wishes,
         seed,
         options.best_of or CANDIDATES,

@@ -43,7 +43,6 @@ def regenerate_options(command: ArgumentParser) -> None:
     group.add_argument("--register", metavar="C4", help="the note about which accompaniment and tune lie")
     group.add_argument("--valence", type=parse_mood, metavar="V", help="-1 sad to 1 glad")
     group.add_argument("--arousal", type=parse_mood, metavar="A", help="-1 calm to 1 excited")
-    group.add_argument("--chords", metavar='"Am F C G"', default="", help="these chords, as with compose")
     group.add_argument("--style", metavar="NAME", default="", help="another ensemble plays in the bars")
     command.add_argument(
         "--variations",

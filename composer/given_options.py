@@ -51,6 +51,21 @@ def wished_chords(options: Namespace) -> Progression | None:
     return chords
 
 
+def chords_as_text(asked: str | None) -> str:
+    """What ``--chords`` says, "" where it is not given: itself, or what the file of that name holds where it is no
+    chords. Raises BadInput for a file that cannot be read."""
+    from composer.chord_text import ChordTextError, read_progression
+
+    if asked is None:
+        return ""
+    try:
+        read_progression(asked)
+        return asked
+    except ChordTextError:
+        path = chord_file(asked)
+        return asked if path is None else _text_of(path)
+
+
 def chord_file(text: str | None) -> Path | None:
     """The file that ``--chords`` may name, by its suffix or because it is there."""
     if text is None or len(os.fsencode(text)) > MAX_NAME_BYTES or not text.isprintable():
