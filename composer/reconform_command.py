@@ -125,7 +125,7 @@ def read_pictures(options: Namespace, score: Score, progress: Progress) -> Pictu
         _check_end(options.old_cues, old.duration_s, score)
     film = dict(new.provenance) if new is not None else {}
     if options.old_edl is not None:
-        edit = _edit_of_edls(options, score, new)
+        edit = _edit_of_edls(options, score, old, new)
     elif options.old_video is not None:
         edit, seen = _edit_of_films(options, score, progress)
         film = film or seen
@@ -137,7 +137,7 @@ def read_pictures(options: Namespace, score: Score, progress: Progress) -> Pictu
         if old is None or new is None:
             raise WrongUsage("--old-cues and --new-cues go together; give both")
         edit = edit_of_sheets(old, new)
-    if new is not None and abs(new.duration_s - edit.new_duration_s) > 1 / score.frame_rate + 1e-6:
+    if new is not None and abs(new.duration_s - edit.new_duration_s) > 1 / new.frame_rate + 1e-6:
         raise BadInput(
             f"{options.new_cues}: its film lasts {new.duration_s:.2f} s, the new picture {edit.new_duration_s:.2f} s; "
             "spot the new picture"
@@ -149,14 +149,17 @@ def read_pictures(options: Namespace, score: Score, progress: Progress) -> Pictu
     return Pictures(edit, old, new, film)
 
 
-def _edit_of_edls(options: Namespace, score: Score, new: CueSheet | None) -> PictureEdit:
+def _edit_of_edls(
+    options: Namespace, score: Score, old: CueSheet | None, new: CueSheet | None
+) -> PictureEdit:
+    """The edit; EDLs count frames at the rate of the cue sheets, or as the score says."""
     from composer.edl_edit import edit_of_edls, read_shots
 
-    new_start = score.start_timecode if new is None else new.start_timecode
-    old_shots = read_shots(options.old_edl, score.frame_rate, score.start_timecode)
-    new_shots = read_shots(options.new_edl, score.frame_rate, new_start)
+    old_told, new_told = old or new or score, new or old or score
+    old_shots = read_shots(options.old_edl, old_told.frame_rate, old_told.start_timecode)
+    new_shots = read_shots(options.new_edl, new_told.frame_rate, new_told.start_timecode)
     _check_end(options.old_edl, old_shots[-1].record_out_s, score)
-    return edit_of_edls(old_shots, new_shots, 1 / score.frame_rate)
+    return edit_of_edls(old_shots, new_shots, 1 / new_told.frame_rate)
 
 
 def _edit_of_films(

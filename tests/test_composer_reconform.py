@@ -245,6 +245,37 @@ def test_without_a_sheet_sections_and_hits_follow_their_picture(file, sheet, tmp
     assert "input_sha256" not in score.provenance
 
 
+def test_the_old_sheet_follows_the_picture_where_there_is_no_new_one(file, sheet):
+    order = [(0, 0, 0), (3, 0, 30), (1, 0, 0), (2, 0, 0), (4, 0, 0)]
+    new = pc.new_sheet(sheet, order)
+    found = reconform(file, edit_of_sheets(sheet, new), old=sheet, seed=1, candidates=1)
+    score = score_of(found.file)
+    told = {
+        m.text[5:-12].lower(): score.tempo_map.seconds(m.onset_beats)
+        for m in score.markers
+        if m.kind != "section"
+    }
+    assert told == pytest.approx({hit.label: hit.time_s for hit in new.hits}, abs=0.002)
+    assert [m.text for m in score.markers if m.kind == "section"] == ["A", "D", "B", "C", "MY PLACE", "E"]
+    assert not found.missed
+
+
+def test_silence_stays_silent(sheet):
+    def with_silence(cues):
+        return replace(cues, sections=tuple(replace(s, silent=s.label == "C") for s in cues.sections))
+
+    old = with_silence(sheet)
+    new = with_silence(pc.new_sheet(sheet, [(0, 0, 0), (1, 0, 0), (2, 0, 40), (3, 0, 0), (4, 0, 0)]))
+    file = pc.old_file(old)
+    found = reconform(file, edit_of_sheets(old, new), old=old, new=new, seed=1, candidates=1)
+    score = score_of(found.file)
+    assert found.layout.new_bars
+    starts = score.tempo_map.bar_starts_beats
+    for gap in found.layout.gaps:
+        span = starts[gap.start], starts[gap.stop]
+        assert not any(span[0] <= n.onset_beats < span[1] - EPS for t in score.tracks for n in t.notes)
+
+
 def test_the_same_request_gives_the_same_bytes(file, sheet):
     new = pc.new_sheet(sheet, [(0, 0, 0), (1, 0, 20), (2, 0, 0)])
     edit = edit_of_sheets(sheet, new)
