@@ -61,7 +61,9 @@ def history_options(command: ArgumentParser) -> None:
     )
     command.add_argument("-o", "--output", type=Path, metavar="old.mid", help="file to write")
     command.add_argument(
-        "--check", action="store_true", help="write every version again from the one before, and compare"
+        "--check",
+        action="store_true",
+        help="make every regenerate again from the version before, and compare",
     )
 
 

@@ -59,6 +59,10 @@ def versions_of(file: MidiFile) -> tuple[Version, ...]:
 def line_of(version: Version) -> str:
     """A version on one line: what was asked for, from what."""
     asked = version.request
+    if "bars" not in asked:
+        return (
+            f"version {version.number}, from {version.parent[:12]}: a new picture; seed {asked.get('seed')}"
+        )
     parts = [f"bars {asked.get('bars') or 'all'}"]
     parts += [f"{name} {', '.join(asked[name])}" for name in ("tracks", "stages", "keep") if asked.get(name)]
     parts += [f"{name} {asked[name]}" for name in ("style", "chords") if asked.get(name)]

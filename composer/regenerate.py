@@ -158,6 +158,11 @@ def _with_tracks(file: MidiFile, layers: Sequence[Layer]) -> MidiFile:
     return replace(file, kind=1, tracks=tuple(tracks))
 
 
+def is_of_regenerate(told: Mapping[str, Any]) -> bool:
+    """Whether a version's request is one of these: `composer.reconform` writes others, of pictures that it names."""
+    return "bars" in told
+
+
 def request_from(told: Mapping[str, Any]) -> Request:
     """The request that a version tells of (`composer.history`). Raises BadInput where it is none."""
     try:
