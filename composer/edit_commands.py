@@ -31,15 +31,16 @@ def regenerate(options: Namespace, console: Console) -> int:
     seed = seed_from(file_sha256(options.midi)) if options.seed is None else options.seed
     console.say(f"seed {seed}")
     paths = variation_paths(options.output, options.variations)
+    changed: dict[str, None] = {}
     with Progress(console, {path.name: 1.0 for path in paths}) as progress:
         for variation, path in enumerate(paths):
             progress.begin(path.name)
             with told_of(options.midi):
                 new = regenerate_file(file, request_of(options, seed, variation))
             write_midi_file(new, path)
-    changed = changed_tracks(file, new)
+            changed |= dict.fromkeys(changed_tracks(file, new))
     console.say(f"{', '.join(map(str, paths))}: {', '.join(changed) or 'nothing changed'}")
-    console.result({"output": [str(path) for path in paths], "seed": seed, "tracks": changed})
+    console.result({"output": [str(path) for path in paths], "seed": seed, "tracks": list(changed)})
     return 0
 
 
@@ -76,14 +77,15 @@ def variation_paths(output: Path, count: int) -> list[Path]:
 
 
 def changed_tracks(old: MidiFile, new: MidiFile) -> list[str]:
-    """Names of the instruments whose messages differ."""
+    """Names of the instruments whose notes differ."""
     from composer.midi_reader import places_of, score_of
 
-    names = [track.name for track in score_of(old).tracks]
+    before = dict(zip(places_of(old), score_of(old).tracks, strict=True))
+    after = zip(places_of(new), score_of(new).tracks, strict=True)
     return [
-        name
-        for name, (index, _) in zip(names, places_of(old), strict=True)
-        if old.tracks[index].messages != new.tracks[index].messages
+        track.name
+        for place, track in after
+        if track.notes != (before[place].notes if place in before else ())
     ]
 
 

@@ -71,8 +71,8 @@ def lay_chords(progression: Progression, form: Form) -> LaidChords:
         if beats >= regular and _changes(given) > _changes([given[i] for i in at]):
             number = (heard - 1) % len(progression.bars) + 1
             raise WrongUsage(
-                f"--chords: bar {number} has {len(given)} places for chords, a bar of {section.metre} has {beats} "
-                "beats; write fewer chords, or another --metre"
+                f"--chords: bar {number} of them has {len(given)} places for chords, a bar of {section.metre} has "
+                f"{beats} beats; write fewer chords, or put them in bars of their own"
             )
         first = int(form.frame.first_beats[bar])
         for beat in range(beats):

@@ -51,7 +51,7 @@ def versions_of(file: MidiFile) -> tuple[Version, ...]:
                 told = json.loads(match[2])
                 number = int(match[1])
                 found[number] = Version(number, str(told["parent"]), dict(told["request"]))
-            except (ValueError, KeyError, TypeError):
+            except (ValueError, KeyError, TypeError, RecursionError):
                 continue
     return tuple(found[number] for number in sorted(found))
 
@@ -59,16 +59,17 @@ def versions_of(file: MidiFile) -> tuple[Version, ...]:
 def line_of(version: Version) -> str:
     """A version on one line: what was asked for, from what."""
     asked = version.request
-    if "bars" not in asked:
-        return (
-            f"version {version.number}, from {version.parent[:12]}: a new picture; seed {asked.get('seed')}"
-        )
-    parts = [f"bars {asked.get('bars') or 'all'}"]
-    parts += [f"{name} {', '.join(asked[name])}" for name in ("tracks", "stages", "keep") if asked.get(name)]
-    parts += [f"{name} {asked[name]}" for name in ("style", "chords") if asked.get(name)]
-    parts += [f"{name} {value}" for name, value in (asked.get("wishes") or {}).items() if value is not None]
-    parts += [f"seed {asked.get('seed')}"] + [f"variation {n + 1}" for n in (asked.get("variation"),) if n]
-    return f"version {version.number}, from {version.parent[:12]}: {'; '.join(parts)}"
+    parts = [f"bars {asked['bars'] or 'all'}"] if "bars" in asked else ["a new picture"]
+    for name in ("tracks", "stages", "keep", "style", "chords", "wishes", "seed", "variation"):
+        value = asked.get(name)
+        if isinstance(value, dict):
+            parts += [f"{key} {each}" for key, each in value.items() if each is not None]
+        elif isinstance(value, list) and value:
+            parts.append(f"{name} {', '.join(map(str, value))}")
+        elif name == "seed" or (value and not isinstance(value, list)):
+            parts.append(f"{name} {value}")
+    line = f"version {version.number}, from {version.parent[:12]}: {'; '.join(parts)}"
+    return "".join(letter if letter.isprintable() else " " for letter in line)
 
 
 def with_version(parent: MidiFile, child: MidiFile, request: Mapping[str, Any]) -> MidiFile:
@@ -91,51 +92,65 @@ def parent_of(file: MidiFile) -> MidiFile | None:
         return None
     newest = versions[-1]
     first = file.tracks[0]
-    for place, (_, data) in enumerate(first.messages):
-        told = _unpacked(data)
+    for place in range(len(first.messages) - 1, -1, -1):
+        data = first.messages[place][1]
+        told = _unpacked(data) if _is_undo(data) else None
         if told is None or told.get("number") != newest.number:
             continue
         plain = MidiTrack((*first.messages[:place], *first.messages[place + 1 :]), first.end_tick)
         try:
             pairs = zip((plain, *file.tracks[1:]), told["tracks"], strict=False)
             tracks = tuple(_undone(*pair) for pair in pairs)
-        except (ValueError, KeyError, TypeError, IndexError):
+            parent = replace(file, kind=int(told.get("kind", file.kind)), tracks=tracks)
+            return parent if digest_of(parent) == newest.parent else None
+        except (ValueError, KeyError, TypeError, IndexError, OverflowError):
             return None
-        parent = replace(file, kind=int(told.get("kind", file.kind)), tracks=tracks)
-        return parent if digest_of(parent) == newest.parent else None
     return None
 
 
 def _difference(parent: MidiTrack, child: MidiTrack) -> dict[str, Any]:
     """How to come back from ``child``: on the ticks where they differ, the places of its messages and the parent's
-    messages with their places."""
+    messages with their places, but for what both begin and end with. What undoes older versions both have."""
     old, new = _by_tick(parent), _by_tick(child)
-    differing = [tick for tick in sorted({*old, *new}) if _datas(old, tick) != _datas(new, tick)]
-    return {
-        "added": [place for tick in differing for place, _ in new.get(tick, ())],
-        "lacking": [(place, tick, data.hex()) for tick in differing for place, data in old.get(tick, ())],
-        "end": parent.end_tick,
-    }
+    added: list[int] = []
+    lacking: list[tuple[int, int, str]] = []
+    for tick in sorted({*old, *new}):
+        before, after = old.get(tick, []), new.get(tick, [])
+        start = _alike(before, after)
+        end = _alike(before[start:][::-1], after[start:][::-1])
+        added += [place for place, _ in after[start : len(after) - end]]
+        lacking += [(place, tick, data.hex()) for place, data in before[start : len(before) - end]]
+    return {"added": added, "lacking": lacking, "end": parent.end_tick}
 
 
 def _by_tick(track: MidiTrack) -> dict[int, list[tuple[int, bytes]]]:
-    """Tick -> its messages, each with its place in the track."""
+    """Tick -> its messages, each with its place in the track; without those that undo versions."""
     found: dict[int, list[tuple[int, bytes]]] = {}
     for place, (tick, data) in enumerate(track.messages):
-        found.setdefault(tick, []).append((place, data))
+        if not _is_undo(data):
+            found.setdefault(tick, []).append((place, data))
     return found
 
 
-def _datas(by_tick: dict[int, list[tuple[int, bytes]]], tick: int) -> list[bytes]:
-    return [data for _, data in by_tick.get(tick, ())]
+def _alike(one: list[tuple[int, bytes]], other: list[tuple[int, bytes]]) -> int:
+    """How many messages both begin with."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((i for i, (a, b) in pairs if a[1] != b[1]), min(len(one), len(other)))
 
 
 def _undone(child: MidiTrack, told: dict[str, Any]) -> MidiTrack:
-    added = set(told["added"])
-    messages = [message for place, message in enumerate(child.messages) if place not in added]
+    """Raises what `parent_of` expects where ``told`` does not fit."""
+    added, lacking = set(told["added"]), {}
     for place, tick, data in told["lacking"]:
-        messages.insert(int(place), (int(tick), bytes.fromhex(data)))
+        lacking[int(place)] = (int(tick), bytes.fromhex(data))
+    kept = [message for place, message in enumerate(child.messages) if place not in added][::-1]
+    count = len(kept) + len(lacking)
+    messages = [lacking[place] if place in lacking else kept.pop() for place in range(count)]
     return MidiTrack(tuple(messages), int(told["end"]))
+
+
+def _is_undo(data: bytes) -> bool:
+    return data.startswith(_SEQUENCER_SPECIFIC + _OWNER)
 
 
 def _packed(told: dict[str, Any]) -> bytes:
@@ -145,8 +160,6 @@ def _packed(told: dict[str, Any]) -> bytes:
 
 def _unpacked(data: bytes) -> dict[str, Any] | None:
     head = _SEQUENCER_SPECIFIC + _OWNER
-    if not data.startswith(head):
-        return None
     try:
         unpacker = zlib.decompressobj()
         told = json.loads(unpacker.decompress(base64.b85decode(data[len(head) :]), MAX_UNDO_BYTES))

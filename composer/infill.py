@@ -91,7 +91,7 @@ def new_harmony(
     form: Form, harmony: Harmony, bars: Collection[int], checkpoint: Path, draws: Draws
 ) -> Harmony:
     """``harmony`` with chords and plan of ``bars`` written anew, as the form asks."""
-    for number, portion in enumerate(_portions(bars)):
+    for number, portion in enumerate(_portions(bars, len(form.sections))):
         harmony = _with_gap(form, harmony, Gap.of(form, portion), checkpoint, draws, number)
     return harmony
 
@@ -134,7 +134,7 @@ def new_melody(
     """``lead`` with the tune of ``bars`` written anew over its chords."""
     network, chords = load_checkpoint(checkpoint), form.chord_ids(lead.harmony.chords)
     melody = lead.melody
-    for number, portion in enumerate(_portions(bars)):
+    for number, portion in enumerate(_portions(bars, len(form.sections))):
         gap = Gap.of(form, portion)
         plan = lead.harmony.plan[gap.stretch.bars.start : gap.stretch.bars.stop]
         request = Request(
@@ -161,7 +161,7 @@ def new_accompaniment(
 ) -> tuple[Note, ...]:
     """``accompaniment`` with ``bars`` written anew under the tune."""
     network = load_checkpoint(checkpoint)
-    for number, portion in enumerate(_portions(bars)):
+    for number, portion in enumerate(_portions(bars, len(form.sections))):
         gap = Gap.of(form, portion)
         (request,) = accompaniment_stage.accompaniment_requests(form, lead, [gap.stretch])
         request = replace(request, given=gap.given(form.grid_notes(accompaniment)))
@@ -171,15 +171,19 @@ def new_accompaniment(
     return accompaniment
 
 
-def _portions(bars: Collection[int]) -> list[list[int]]:
-    """What is written in one go: neighbouring bars, then the last of them again."""
+def _portions(bars: Collection[int], count: int) -> list[list[int]]:
+    """What is written in one go: neighbouring bars, then the last of them again where any of the ``count`` follows."""
     runs: list[list[int]] = []
     for bar in sorted(bars):
         if runs and runs[-1][-1] == bar - 1:
             runs[-1].append(bar)
         else:
             runs.append([bar])
-    return [portion for run in runs for portion in ([run, run[-1:]] if len(run) > 1 else [run])]
+    return [
+        portion
+        for run in runs
+        for portion in ([run, run[-1:]] if len(run) > 1 and run[-1] + 1 < count else [run])
+    ]
 
 
 def _write(

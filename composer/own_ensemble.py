@@ -43,14 +43,19 @@ def with_every_role(layers: Sequence[Layer]) -> Palette:
 
 def seats_of(tracks: Sequence[Track], layers: Sequence[Layer]) -> list[int | None]:
     """For each layer the index of the track that plays its instrument in its role, else of one that plays the
-    instrument; None where none does. No track has two layers."""
+    instrument; None where none does. No track has two layers, and all drums play on the kit that is there."""
     taken: set[int] = set()
     seats: list[int | None] = []
     for layer in layers:
         same = [
             i
             for i, track in enumerate(tracks)
-            if i not in taken and instrument_of_track(track).name == layer.instrument_name
+            if i not in taken
+            and (
+                layer.instrument.is_drums
+                if track.is_drums
+                else instrument_of_track(track).name == layer.instrument_name
+            )
         ]
         seat = next((i for i in same if tracks[i].role == layer.role), same[0] if same else None)
         taken |= {seat} if seat is not None else set()

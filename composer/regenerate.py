@@ -8,6 +8,7 @@ A request names bars (``9-16``, counted from 1), tracks (by name, role or family
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -19,9 +20,9 @@ from composer.errors import BadInput
 from composer.history import with_version
 from composer.instruments import instrument_of
 from composer.midi import MELODIC_CHANNELS, PAN, VOLUME
-from composer.midi_reader import DRUM_CHANNEL, NO_CHORD, places_of, score_of
+from composer.midi_reader import CHORDS_END, DRUM_CHANNEL, NO_CHORD, places_of, score_of
 from composer.music import ChordSpan, Note, Score, Track
-from composer.options import WrongUsage
+from composer.options import MAX_CANDIDATES, MAX_SEED, WrongUsage
 from composer.own_ensemble import seats_of
 from composer.palettes import PALETTES, Layer
 from composer.pipeline import CANDIDATES
@@ -59,6 +60,19 @@ class Request:
     candidates: int = CANDIDATES
     variation: int = 0
 
+    def __post_init__(self) -> None:
+        texts = (self.bars, self.style, self.chords, *self.tracks, *self.stages, *self.keep)
+        if not all(isinstance(text, str) for text in texts):
+            raise ValueError("bars, tracks, stages, keep, style and chords are texts")
+        for name, low, high in (
+            ("seed", 0, MAX_SEED),
+            ("candidates", 1, MAX_CANDIDATES),
+            ("variation", 0, MAX_SEED),
+        ):
+            value = getattr(self, name)
+            if not (isinstance(value, int) and low <= value <= high):
+                raise ValueError(f"{name} {value!r} is outside {low} to {high}")
+
 
 def regenerate(file: MidiFile, request: Request) -> MidiFile:
     """``file`` with what ``request`` names written anew. The same file and request give the same bytes on CPU.
@@ -91,7 +105,7 @@ def regenerate(file: MidiFile, request: Request) -> MidiFile:
     for track, place in enumerate(places_of(seated)):
         if task.bars_of([track]):
             new = _exchanged(new, place, score, track, task, found.notes.get(track, ()), kept)
-    if (task.chords or task.given is not None) and score.chords:
+    if task.chords or task.given is not None:
         new = _with_chords(new, score, found.chords, task.bars)
     return with_version(file, new, {**asdict(request), "framescore": __version__, "networks": found.networks})
 
@@ -167,9 +181,9 @@ def request_from(told: Mapping[str, Any]) -> Request:
     """The request that a version tells of (`composer.history`). Raises BadInput where it is none."""
     try:
         values = {name: told[name] for name in Request.__dataclass_fields__}
-        names = {name: tuple(map(str, values[name])) for name in ("tracks", "stages", "keep")}
+        names = {name: tuple(values[name]) for name in ("tracks", "stages", "keep")}
         return Request(**{**values, **names, "wishes": Wishes(**values["wishes"])})
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise BadInput(f"a version's request is damaged ({error}); it cannot be made again") from error
 
 
@@ -226,7 +240,10 @@ def _kept(text: str, score: Score) -> list[Kept]:
         )
     tracks = tracks_named(score, match["track"]) if match["track"] else range(len(score.tracks))
     bars = bars_of(match["bars"] or "", len(score.tempo_map.bars))
-    pitch = parse_pitch(match["note"]) if match["note"] else None
+    try:
+        pitch = parse_pitch(match["note"]) if match["note"] else None
+    except ValueError as error:
+        raise WrongUsage(f"--keep: {error}") from error
     return [(track, bar, pitch) for track in tracks for bar in bars]
 
 
@@ -297,26 +314,32 @@ def _with_chords(
 ) -> MidiFile:
     """``file`` with the ``chord=`` text events of some bars, and of the place where they end, as the chords are now."""
     starts = score.tempo_map.bar_starts_beats
-    ticks = [(_tick(file, starts[bar]), _tick(file, starts[bar + 1])) for bar in bars]
+    wanted = set(bars)
+    onsets = [_tick(file, span.onset_beats) for span in chords]
 
     def is_open(tick: int) -> bool:
-        return any(first <= tick < last for first, last in ticks)
+        return _bar(score, tick / file.ticks_per_beat) in wanted
 
-    texts = {_tick(file, span.onset_beats): f"chord={span.chord or NO_CHORD}" for span in chords}
-    for edge in {tick for pair in ticks for tick in pair}:
-        sounding = [span for span in chords if _tick(file, span.onset_beats) <= edge]
-        if sounding and edge < _tick(file, score.tempo_map.end_beats):
-            texts.setdefault(edge, f"chord={sounding[-1].chord or NO_CHORD}")
-    edges = {last for _, last in ticks}
-    named = {
+    def named_at(tick: int) -> str:
+        place = bisect_right(onsets, tick) - 1
+        return f"chord={(chords[place].chord if place >= 0 else None) or NO_CHORD}"
+
+    told = {
         tick
         for tick, data in file.tracks[0].messages
         if is_text(data) and data[2:].startswith(b"chord=") and not is_open(tick)
     }
-    new = [
-        (tick, text) for tick, text in texts.items() if is_open(tick) or (tick in edges and tick not in named)
-    ]
-    return with_texts(file, lambda tick, text: text.startswith("chord=") and is_open(tick), new)
+    texts = {tick: named_at(tick) for tick in onsets if is_open(tick)}
+    texts |= {
+        tick: named_at(tick) for bar in wanted if bar - 1 not in wanted for tick in [_tick(file, starts[bar])]
+    }
+    ends = {_tick(file, starts[bar + 1]) for bar in wanted if bar + 1 not in wanted}
+    for end in ends - told:  # where no chord is told the file knows none
+        if end < _tick(file, score.tempo_map.end_beats):
+            texts[end] = named_at(end) if score.chords else f"chord={CHORDS_END}"
+    return with_texts(
+        file, lambda tick, text: text.startswith("chord=") and is_open(tick), sorted(texts.items())
+    )
 
 
 def _tick(file: MidiFile, beats: float) -> int:

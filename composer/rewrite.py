@@ -45,6 +45,18 @@ class Wishes:
     valence: float | None = None
     arousal: float | None = None
 
+    def __post_init__(self) -> None:
+        for name, low, high in (
+            ("density", 0, 1),
+            ("dynamics", 0, 1),
+            ("register", 0, 127),
+            ("valence", -1, 1),
+            ("arousal", -1, 1),
+        ):
+            value = getattr(self, name)
+            if value is not None and not (isinstance(value, int | float) and low <= value <= high):
+                raise ValueError(f"{name} {value!r} is outside {low} to {high}")
+
 
 AS_BEFORE = Wishes()
 
@@ -200,9 +212,12 @@ def _set(
         for section in cues.sections
     )
     found: dict[int, list[Note]] = {i: [] for i in playing}
-    open_s = [float(tempo_map.bar_starts_s[bar]) for bar in task.bars]
+    starts_s = tempo_map.bar_starts_s
     for index, section in enumerate(cues.sections):
-        if any(section.start_s - _EPS <= time_s < section.end_s for time_s in open_s):
+        if any(
+            starts_s[bar] < section.end_s - _EPS and section.start_s < starts_s[bar + 1] - _EPS
+            for bar in task.bars
+        ):
             setting = SectionSetting.of(spans, index, lead, accompaniment, cues, ())
             for i, part in zip(playing, setting.parts(), strict=False):
                 found[i] += part.notes
@@ -256,7 +271,10 @@ def _as_around(
     near = [
         n for n in track.notes if min(bars) - NEAR_BARS <= bar_of(n) <= max(bars) + NEAR_BARS
     ] or track.notes
-    stay = [note for note in track.notes if bar_of(note) not in bars]
+    stay: dict[int, list[Note]] = {}
+    for note in track.notes:
+        if bar_of(note) not in bars:
+            stay.setdefault(note.pitch, []).append(note)
     shift, mean = 0, float(np.mean([note.velocity for note in new]))
     around = near or [note for other in score.tracks if not other.is_drums for note in other.notes]
     level = float(np.mean([note.velocity for note in around])) if around else mean
@@ -270,9 +288,9 @@ def _as_around(
         deviation = min(max(0.7 * (note.velocity - mean), -MAX_DEVIATION), MAX_DEVIATION)
         pitch = note.pitch if instrument.is_drums else instrument.fold(note.pitch + shift)
         end = min(note.end_beats, _gap_end(tempo_map, bars, bar_of(note)))
-        ahead = [n.onset_beats for n in stay if n.pitch == pitch and n.onset_beats >= note.onset_beats - _EPS]
-        end = min([end, *ahead])
-        held = any(n.pitch == pitch and n.onset_beats < note.onset_beats < n.end_beats - _EPS for n in stay)
+        others = stay.get(pitch, ())
+        end = min([end, *(n.onset_beats for n in others if n.onset_beats >= note.onset_beats - _EPS)])
+        held = any(n.onset_beats < note.onset_beats < n.end_beats - _EPS for n in others)
         if not held and end > note.onset_beats + _EPS:
             velocity = min(max(round(level + deviation), 1), 127)
             result.append(Note(note.onset_beats, end - note.onset_beats, pitch, velocity))

@@ -118,7 +118,10 @@ def parse_smf(data: bytes) -> MidiFile:
         if len(tracks) + len(others) == MAX_CHUNKS:
             raise SmfError(f"it holds more than {MAX_CHUNKS} chunks")
         if tag == b"MTrk":
-            track = _parse_track(data, position, position + length, budget, division * MAX_TICKS_IN_BEATS)
+            longest = min(
+                division * MAX_TICKS_IN_BEATS, MAX_VARIABLE_LENGTH
+            )  # no wait can be too long to write
+            track = _parse_track(data, position, position + length, budget, longest)
             budget -= len(track.messages)
             tracks.append(track)
         else:
@@ -141,7 +144,7 @@ def _parse_track(data: bytes, position: int, end: int, budget: int, max_tick: in
                 delta, position = _variable_length(data, position, end)
             tick += delta
             if tick > max_tick:
-                raise SmfError(f"it is longer than {MAX_TICKS_IN_BEATS} beats")
+                raise SmfError(f"it is longer than {MAX_TICKS_IN_BEATS} beats, or 2^28 ticks")
             if len(messages) > budget:
                 raise SmfError(f"it holds more than {MAX_EVENTS} events")
             status = data[position]

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 from midi_events import check_the_rest, events, notes_of
 
 from composer.edit_commands import version_of
+from composer.errors import BadInput
 from composer.evaluation.pieces import piece_of_score
 from composer.free import FreeWishes, free_cues
-from composer.history import parent_of, versions_of
+from composer.history import _packed, _unpacked, line_of, parent_of, versions_of
 from composer.lint import lint
 from composer.metrics.controls import bar_density, bar_dynamics, bar_register
 from composer.metrics.piece import ACCOMPANIMENT, MELODY
@@ -23,7 +24,8 @@ from composer.options import WrongUsage
 from composer.pipeline import compose
 from composer.regenerate import Request, bars_of, regenerate, request_from, tracks_named
 from composer.rewrite import Task, Wishes, rewrite
-from composer.smf import parse_smf
+from composer.smf import MidiTrack, parse_smf
+from composer.splice import with_texts
 
 BARS = 24
 
@@ -179,6 +181,7 @@ def test_versions_are_remembered_and_come_back(files, tmp_path):
         (Request(bars="5", keep=("@5",)), "nothing is left"),
         (Request(keep=("Violas:H9@3",)), "--keep is"),
         (Request(keep=("",)), "--keep is"),
+        (Request(keep=("Violas:C-9@3",)), "--keep: C-9 is outside"),
         (Request(style="polka"), "no such style"),
         (Request(chords="Am H7"), "--chords: "),
         (Request(style="pop", tracks=("Violas",)), "leave --tracks"),
@@ -279,3 +282,100 @@ def fifths_over(score, beat: float) -> int | None:
         return None
     up = (after.root - before.root) * 7 % 12
     return min(up, 12 - up)
+
+
+def of_type_0(file):
+    """The file with all messages in one track."""
+    messages = sorted((m for track in file.tracks for m in track.messages), key=lambda m: m[0])
+    end = max(track.end_tick for track in file.tracks)
+    return replace(file, kind=0, tracks=(MidiTrack(tuple(messages), end),))
+
+
+def test_many_versions_of_one_track_stay_small_and_come_back(files):
+    file = new = of_type_0(files["solo-piano"])
+    for seed in range(6):
+        new = regenerate(new, Request(bars="24", tracks=("melody",), seed=seed, candidates=1))
+    assert len(midi_file_bytes(new)) < len(midi_file_bytes(file)) + 6 * 3000
+    for _ in range(6):
+        new = parent_of(new)
+    assert midi_file_bytes(new) == midi_file_bytes(file)
+
+
+def test_a_marker_inside_a_bar_does_not_end_the_music(files):
+    file = files["solo-piano"]
+    marker = (2 * 1920 + 960, b"\xff\x06B2")
+    messages = sorted((*file.tracks[0].messages, marker), key=lambda m: m[0])
+    first = MidiTrack(tuple(messages), file.tracks[0].end_tick)
+    request = Request(bars="3", wishes=Wishes(density=0.9), seed=1, candidates=1)
+    score = score_of(regenerate(replace(file, tracks=(first, *file.tracks[1:])), request))
+    assert any(10.5 <= note.onset_beats < 12 for track in score.tracks for note in track.notes)
+
+
+def test_a_new_ensemble_keeps_the_drums_that_are_there(files):
+    new = regenerate(files["pop"], Request(bars="5-6", style="full-orchestra", seed=1, candidates=1))
+    kits = [data for track in new.tracks for _, data in track.messages if data[0] == 0xC9]
+    assert len(kits) == 1
+
+
+def test_chords_are_told_in_a_file_that_told_none(files):
+    def is_chord(data):
+        return data[:8] == b"\xff\x01chord="
+
+    first = files["pop"].tracks[0]
+    silent = replace(first, messages=tuple(m for m in first.messages if not is_chord(m[1])))
+    file = replace(files["pop"], tracks=(silent, *files["pop"].tracks[1:]))
+    new = regenerate(file, Request(bars="9-10", chords="Am | F", seed=1, candidates=1))
+    told = [(tick, data[2:].decode()) for tick, data in new.tracks[0].messages if is_chord(data)]
+    assert told == [(8 * 1920, "chord=Am"), (9 * 1920, "chord=F"), (10 * 1920, "chord=end")]
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        '{"parent":"x","request":' + "[" * 100_000,
+        '{"parent":"x","request":{"bars":"1","tracks":[1,2],"wishes":"abc","variation":"abc"}}',
+        '{"parent":"a\\u001b[31m","request":{"bars":"1\\n2","seed":"\\u001b]0;x"}}',
+    ],
+)
+def test_damaged_versions_are_told_on_one_plain_line(files, told):
+    file = with_texts(files["pop"], lambda tick, text: False, [(0, f"version.1={told}")])
+    for version in versions_of(file):
+        assert line_of(version).isprintable()
+        if "tracks" in version.request:
+            with pytest.raises(BadInput, match="damaged"):
+                request_from(version.request)
+    assert parent_of(file) is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"kind": 5},
+        {"kind": [1]},
+        {"tracks": []},
+        {"tracks": [{"added": [], "lacking": [[10**30, 0, "90"]], "end": 0}]},
+        {"tracks": [{"added": [], "lacking": [[0, -5, "ff01"]], "end": 10**12}]},
+    ],
+)
+def test_damaged_undo_is_none(files, change):
+    new = regenerate(files["solo-piano"], Request(bars="1", tracks=("melody",), seed=1, candidates=1))
+    first = new.tracks[0]
+    *rest, (tick, data) = first.messages
+    told = {**_unpacked(data), **change}
+    broken = MidiTrack((*rest, (tick, data[:13] + _packed(told))), first.end_tick)
+    assert _unpacked(broken.messages[-1][1]) == told
+    assert parent_of(replace(new, tracks=(broken, *new.tracks[1:]))) is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"bars": 5}, {"seed": "x"}, {"seed": -1}, {"variation": "z"}, {"candidates": 10**9}, {"chords": 7},
+        {"style": ["a"]}, {"wishes": {"density": "x"}}, {"wishes": {"register": 900}}, {"tracks": 3},
+    ],
+)  # fmt: skip
+def test_requests_from_files_are_checked(change):
+    told = {**asdict(Request(bars="1")), "framescore": "0.1.0"}
+    assert request_from(told) == Request(bars="1")
+    with pytest.raises(BadInput, match="damaged"):
+        request_from({**told, **change})

@@ -129,13 +129,18 @@ def _highest_voice(tracks: Sequence[Track]) -> int | None:
     best = int(np.argmax([np.mean([note.pitch for note in track.notes]) for track in tracks]))
     notes = tracks[best].notes
     together = sum(later.onset_beats < note.end_beats - _OVERLAP_BEATS for note, later in pairwise(notes))
-    sounding = [{beat for note in track.notes for beat in _beats(note)} for track in tracks]
-    is_one_voice = together <= ONE_VOICE * len(notes)
-    return best if is_one_voice and len(sounding[best]) >= MOST * len(set().union(*sounding)) else None
+    sounding = [_sounding_beats(track.notes) for track in tracks]
+    everything = _sounding_beats([note for track in tracks for note in track.notes])
+    return best if together <= ONE_VOICE * len(notes) and sounding[best] >= MOST * everything else None
 
 
-def _beats(note: Note) -> range:
-    return range(int(note.onset_beats), int(np.ceil(note.end_beats)))
+def _sounding_beats(notes: Sequence[Note]) -> float:
+    """Beats in which a note sounds."""
+    total, end = 0.0, 0.0
+    for note in sorted(notes, key=lambda note: note.onset_beats):
+        total += max(0.0, note.end_beats - max(end, note.onset_beats))
+        end = max(end, note.end_beats)
+    return total
 
 
 def _is_voice(track: Track) -> bool:
