@@ -85,7 +85,7 @@ def painting_options(style_option: str) -> ArgumentParser:
         "--borrow-dynamics", type=Path, metavar="REC.wav", help="swell and fade as this recording does"
     )
     group.add_argument("--borrow-melody", type=Path, metavar="REC.wav", help="melody and harmony of this one")
-    group.add_argument("--steps", type=parse_steps, metavar="N", help="of the diffusion; default 7")
+    group.add_argument("--steps", type=parse_steps, metavar="N", help="of the diffusion; default 5")
     for name, what in (("style", "the style"), ("control", "the score")):
         group.add_argument(
             f"--guidance-{name}",
