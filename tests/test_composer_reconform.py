@@ -182,7 +182,7 @@ def check(file, sheet, order, found, new) -> int:
     return given_up
 
 
-@pytest.mark.parametrize("count", [6, pytest.param(50, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [6, pytest.param(50, marks=[pytest.mark.slow, pytest.mark.figures])])
 def test_the_score_follows_the_picture(file, sheet, tmp_path, count):
     rng = np.random.default_rng(count)
     given_up, new_bars, jumps = [], [], []

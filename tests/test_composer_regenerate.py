@@ -61,7 +61,7 @@ def places_asked(file, request: Request) -> set[tuple[int, int]]:
     return {(1 + track, bar) for track in tracks for bar in bars_of(request.bars, BARS)}  # 0 is the conductor
 
 
-@pytest.mark.parametrize("count", [6, pytest.param(100, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [6, pytest.param(100, marks=[pytest.mark.slow, pytest.mark.figures])])
 def test_everything_else_stays(files, count):
     rng = np.random.default_rng(count)
     changed = 0
@@ -208,6 +208,7 @@ def wished(rng: np.random.Generator) -> Wishes:
 
 
 @pytest.mark.slow
+@pytest.mark.figures
 def test_wishes_are_obeyed_as_in_whole_pieces(files):
     """Bar density r >= .85, dynamics r >= .9, register r >= .8, the thresholds of whole pieces."""
     rng = np.random.default_rng(0)
@@ -237,6 +238,7 @@ HELD_OUT_STEP, HELD_OUT_FIFTHS = (2.02, 3.82), (1.35, 2.39)
 
 
 @pytest.mark.slow
+@pytest.mark.figures
 def test_seams_are_like_the_bar_lines_of_held_out_music(files):
     rng = np.random.default_rng(1)
     steps, fifths = [], []
