@@ -231,10 +231,11 @@ def _instrument_tracks(track: MidiTrack, ticks_per_beat: int) -> dict[int, Track
     for tick, status, first, second in track.events:
         part = parts.setdefault(status & 0x0F, _Part())
         part.take(tick, status & 0xF0, first, second)
+    role = role if len(parts) == 1 else ""  # of several instruments in a track nobody knows whose it is
     result: dict[int, Track] = {}
     for channel, part in sorted(parts.items()):
         notes = part.finished(track.end_tick, ticks_per_beat)
-        if not notes and not (role and len(parts) == 1):
+        if not notes and not role:
             continue
         is_drums = channel == DRUM_CHANNEL
         known = instrument_of(name, part.program, is_drums)
