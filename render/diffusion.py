@@ -45,15 +45,15 @@ _OUT_OF_MEMORY = re.compile(r"out of memory|can't allocate|cannot allocate|not e
 class Sampling:
     """How a latent is sampled. Guidance 1 is none; windows and their overlap in seconds.
 
-    What guidance adds is evaluated at every ``guidance_every``-th step and kept between: it changes slowly, and found
-    once it costs a third of the work instead of two thirds.
+    What guidance adds is evaluated at every ``guidance_every``-th step and kept between: it changes slowly, though not so
+    slowly that once would do.
     """
 
     method: Method = "dpm"
     steps: int = 5
     guidance_style: float = 2.0
     guidance_control: float = 2.0
-    guidance_every: int = 5
+    guidance_every: int = 3
     window_s: float = 60.0
     overlap_s: float = 6.0
 
