@@ -45,8 +45,8 @@ _OUT_OF_MEMORY = re.compile(r"out of memory|can't allocate|cannot allocate|not e
 class Sampling:
     """How a latent is sampled. Guidance 1 is none; windows and their overlap in seconds.
 
-    What guidance adds is evaluated at every ``guidance_every``-th step and kept between: it changes slowly, though not so
-    slowly that once would do.
+    What guidance adds is evaluated at every ``guidance_every``-th step and kept between: it changes slowly, though not
+    so slowly that once would do.
     """
 
     method: Method = "dpm"
