@@ -143,7 +143,9 @@ def test_silence_is_not_counted_and_has_no_chord(checkpoints):
 
 def test_more_chords_than_beats_are_wrong_usage_and_a_short_bar_leaves_some_out():
     progression = read_progression("| C F G Am |")
-    with pytest.raises(WrongUsage, match=r"bar 1 of them has 4 places for chords, a bar of 3/4 has 3 beats; write"):
+    with pytest.raises(
+        WrongUsage, match=r"bar 1 of them has 4 places for chords, a bar of 3/4 has 3 beats; write"
+    ):
         lay_chords(progression, form_of(free_cues(4, seed=1, wishes=FreeWishes(metre="3/4"))))
     cues = free_cues(4, seed=1, wishes=FreeWishes(metre="4/4"))
     short = replace(cues, tempo_map=replace(cues.tempo_map, end_beats=14.0))
