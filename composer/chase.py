@@ -10,10 +10,8 @@ from __future__ import annotations
 import re
 from collections import deque
 
-from composer.lint_view import CONTROL, NOTE_OFF, NOTE_ON, PROGRAM, TEXT
-from composer.smf import META, SYSEX
+from composer.smf import BEND, CONTROL, KEY_PRESSURE, META, NOTE_OFF, NOTE_ON, PRESSURE, PROGRAM, SYSEX, TEXT
 
-_BEND, _PRESSURE, _KEY_PRESSURE = 0xE0, 0xD0, 0xA0
 _BANK, _BANK_FINE = 0, 32
 _DATA, _DATA_FINE, _STEPS = 6, 38, (96, 97)
 _SELECTORS = {98: "nrpn", 99: "nrpn", 100: "rpn", 101: "rpn"}
@@ -39,7 +37,7 @@ class ChannelState:
         kind, first = data[0] & 0xF0, data[1]
         if kind == PROGRAM:
             self._program = data
-        elif kind in (_BEND, _PRESSURE):
+        elif kind in (BEND, PRESSURE):
             self._bends[kind] = data
         elif kind == CONTROL and first in _SELECTORS:
             others = {
@@ -101,7 +99,7 @@ class TrackState:
         if data[0] >= SYSEX:
             self._sysex.append(data)
             return True
-        if data[0] & 0xF0 in (NOTE_ON, NOTE_OFF, _KEY_PRESSURE):
+        if data[0] & 0xF0 in (NOTE_ON, NOTE_OFF, KEY_PRESSURE):
             self.play(data)
             return False
         if data[0] & 0xF0 == CONTROL and data[1] in (_SOUND_OFF, _NOTES_OFF):

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 
-from composer.lint_view import TEMPO, TIME_SIGNATURE, BarGrid, Metre
+from composer.lint_view import BarGrid, Metre
 from composer.midi_reader import DEFAULT_TEMPO_US
-from composer.smf import MidiFile
+from composer.smf import TEMPO, TIME_SIGNATURE, MidiFile
 
 
 @dataclass(frozen=True)

@@ -18,12 +18,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from composer.midi_file import midi_file_bytes
-from composer.smf import META, MidiFile, MidiTrack
+from composer.smf import META, TEXT, MidiFile, MidiTrack
 from composer.splice import with_texts
 
 _SEQUENCER_SPECIFIC = bytes((META, 0x7F))
 _OWNER = b"\x7dframescore"  # 7D: for research and private use (MIDI 1.0, manufacturer IDs)
-_TEXT = re.compile(r"version\.(\d{1,4})=(\{.*\})", re.DOTALL)
+_VERSION = re.compile(r"version\.(\d{1,4})=(\{.*\})", re.DOTALL)
 MAX_UNDO_BYTES = 64 * 2**20
 
 
@@ -45,7 +45,7 @@ def versions_of(file: MidiFile) -> tuple[Version, ...]:
     """The versions that a file tells of, oldest first; what is damaged is left out."""
     found = {}
     for event in file.tracks[0].metas:
-        match = _TEXT.fullmatch(event.data.decode("utf-8", "replace")) if event.kind == 0x01 else None
+        match = _VERSION.fullmatch(event.data.decode("utf-8", "replace")) if event.kind == TEXT else None
         if match:
             try:
                 told = json.loads(match[2])

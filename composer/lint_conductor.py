@@ -6,17 +6,8 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from composer.lint_rules import Found
-from composer.lint_view import (
-    CUE_POINT,
-    KEY_SIGNATURE,
-    LYRIC,
-    MARKER,
-    SMPTE_OFFSET,
-    TEMPO,
-    TIME_SIGNATURE,
-    Metre,
-    Piece,
-)
+from composer.lint_view import Metre, Piece
+from composer.smf import CUE_POINT, KEY_SIGNATURE, LYRIC, MARKER, SMPTE_OFFSET, TEMPO, TIME_SIGNATURE
 from composer.timing import MAX_TEMPO_US, MIN_TEMPO_US
 
 GOOD_DIVISIONS = (480, 960)

@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 from composer.instruments import INSTRUMENTS, instrument_of
 from composer.lint_rules import Found
-from composer.lint_view import PAN, PORT, PROGRAM, VOLUME, Part, Piece
+from composer.lint_view import Part, Piece
 from composer.midi_reader import DRUM_CHANNEL
 from composer.music import PITCH_NAMES
+from composer.smf import PAN, PORT, PROGRAM, VOLUME
 
 PITCHED_PERCUSSION = (47, *range(112, 120))  # timpani, and the General MIDI programs that are struck
 _MIXER = {VOLUME: "volume (CC7)", PAN: "pan (CC10)"}

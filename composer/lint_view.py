@@ -13,12 +13,24 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
 
-from composer.smf import META, SYSEX, MetaEvent, MidiFile
+from composer.smf import (
+    CONTROL,
+    EXPRESSION,
+    META,
+    MODULATION,
+    NOTE_OFF,
+    NOTE_ON,
+    PROGRAM,
+    SYSEX,
+    TEMPO,
+    TEXT,
+    TIME_SIGNATURE,
+    TRACK_NAME,
+    VOLUME,
+    MetaEvent,
+    MidiFile,
+)
 
-TEXT, TRACK_NAME, LYRIC, MARKER, CUE_POINT, PORT = 0x01, 0x03, 0x05, 0x06, 0x07, 0x21
-TEMPO, SMPTE_OFFSET, TIME_SIGNATURE, KEY_SIGNATURE = 0x51, 0x54, 0x58, 0x59
-NOTE_OFF, NOTE_ON, CONTROL, PROGRAM = 0x80, 0x90, 0xB0, 0xC0
-MODULATION, VOLUME, PAN, EXPRESSION = 1, 7, 10, 11
 MAX_NAME = 40  # letters of a track's name in a finding
 
 

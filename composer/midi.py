@@ -20,13 +20,13 @@ from composer.midi_reader import CHORDS_END, DRUM_CHANNEL, NO_CHORD
 from composer.midi_reader import read_midi as read_midi
 from composer.music import MOOD_DIGITS, MoodPoint, Note, Score, Track
 from composer.output import staged_file
+from composer.smf import EXPRESSION, PAN, VOLUME
 from composer.theory import Key
 from composer.timecode import ascii_text, is_drop_frame, parse_timecode
 from composer.timing import Bar
 
 TICKS_PER_BEAT = 480
 MELODIC_CHANNELS = tuple(channel for channel in range(16) if channel != DRUM_CHANNEL)
-VOLUME, PAN, EXPRESSION = 7, 10, 11
 
 MAX_TEXT = 1000  # characters kept of a text event
 

@@ -28,7 +28,28 @@ from composer.music import (
     Score,
     Track,
 )
-from composer.smf import MetaEvent, MidiFile, MidiTrack, SmfError, parse_smf
+from composer.smf import (
+    CONTROL,
+    CUE_POINT,
+    EXPRESSION,
+    KEY_SIGNATURE,
+    MARKER,
+    NOTE_OFF,
+    NOTE_ON,
+    PAN,
+    PROGRAM,
+    SMPTE_OFFSET,
+    TEMPO,
+    TEXT,
+    TIME_SIGNATURE,
+    TRACK_NAME,
+    VOLUME,
+    MetaEvent,
+    MidiFile,
+    MidiTrack,
+    SmfError,
+    parse_smf,
+)
 from composer.theory import Key
 from composer.timecode import parse_timecode
 from composer.timing import MAX_TEMPO_US, MIN_TEMPO_US, Bar, TempoMap
@@ -40,10 +61,6 @@ DEFAULT_TEMPO_US = 500_000
 DRUM_CHANNEL = 9  # channel 10 as people count
 NO_CHORD, CHORDS_END = "N.C.", "end"  # values of chord= text events
 
-_TEXT, _TRACK_NAME, _MARKER, _CUE_POINT = 0x01, 0x03, 0x06, 0x07
-_TEMPO, _SMPTE_OFFSET, _TIME_SIGNATURE, _KEY_SIGNATURE = 0x51, 0x54, 0x58, 0x59
-_NOTE_OFF, _NOTE_ON, _CONTROL, _PROGRAM = 0x80, 0x90, 0xB0, 0xC0
-_VOLUME, _PAN, _EXPRESSION = 7, 10, 11
 _SMPTE_RATES = (24.0, 25.0, 30000 / 1001, 30.0)  # the third is drop-frame
 _SMPTE_DROP_FRAME = 2
 _FIFTHS_MAJOR = ("Cb", "Gb", "Db", "Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#")
@@ -123,9 +140,9 @@ class _Metas:
                 texts += event.kind < 0x10
                 if texts > MAX_TEXTS:
                     raise SmfError(f"more than {MAX_TEXTS} text events")
-                if event.kind == _MARKER:
+                if event.kind == MARKER:
                     markers.append((event.tick, event.text))
-                elif event.kind == _CUE_POINT:
+                elif event.kind == CUE_POINT:
                     cue_points.append((event.tick, event.text))
                 else:
                     metas._take(event, index == 0, ticks_per_beat)
@@ -141,22 +158,22 @@ class _Metas:
 
     def _take(self, event: MetaEvent, is_first: bool, ticks_per_beat: int) -> None:
         data, beat = event.data, event.tick / ticks_per_beat
-        if event.kind == _TEMPO and len(data) == 3:
+        if event.kind == TEMPO and len(data) == 3:
             self.tempi.append((event.tick, int.from_bytes(data, "big")))
-        elif event.kind == _TIME_SIGNATURE and len(data) >= 2:
+        elif event.kind == TIME_SIGNATURE and len(data) >= 2:
             if not (1 <= data[0] <= 32 and data[1] <= 5):
                 raise SmfError(f"metre {data[0]}/2^{data[1]} is outside 1-32 / 1-32")
             self.metres.append((event.tick, data[0], 2 ** data[1]))
-        elif event.kind == _KEY_SIGNATURE and len(data) == 2:
+        elif event.kind == KEY_SIGNATURE and len(data) == 2:
             fifths = int.from_bytes(data[:1], "big", signed=True)
             if -7 <= fifths <= 7 and data[1] in (0, 1):
                 key = Key.parse(_FIFTHS_MAJOR[fifths + 7])
                 self.keys.append((beat, str(key.relative if data[1] else key)))
-        elif event.kind == _SMPTE_OFFSET and len(data) == 5 and event.tick == 0:
+        elif event.kind == SMPTE_OFFSET and len(data) == 5 and event.tick == 0:
             self.smpte = data
-        elif event.kind == _TRACK_NAME and is_first and not self.name:
+        elif event.kind == TRACK_NAME and is_first and not self.name:
             self.name = event.text
-        elif event.kind == _TEXT and is_first and (match := _PROVENANCE.fullmatch(event.text)):
+        elif event.kind == TEXT and is_first and (match := _PROVENANCE.fullmatch(event.text)):
             if match[1] == "chord":
                 self.chords.append((beat, match[2]))
             elif match[1] == "mood":
@@ -225,7 +242,7 @@ def places_of(smf: MidiFile) -> list[tuple[int, int]]:
 
 def _instrument_tracks(track: MidiTrack, ticks_per_beat: int) -> dict[int, Track]:
     """One `Track` for each channel that sounds in an SMF track, by channel."""
-    name = next((event.text for event in track.metas if event.kind == _TRACK_NAME), "")
+    name = next((event.text for event in track.metas if event.kind == TRACK_NAME), "")
     role = next((event.text[5:] for event in track.metas if event.text.startswith("role=")), "")
     parts: dict[int, _Part] = {}
     for tick, status, first, second in track.events:
@@ -266,20 +283,20 @@ class _Part:
     seen: set[int] = field(default_factory=set)
 
     def take(self, tick: int, kind: int, first: int, second: int) -> None:
-        if kind == _NOTE_ON and second > 0:
+        if kind == NOTE_ON and second > 0:
             self.sounding.setdefault(first, deque()).append((tick, second))
-        elif kind in (_NOTE_ON, _NOTE_OFF):
+        elif kind in (NOTE_ON, NOTE_OFF):
             if waiting := self.sounding.get(first):
                 start, velocity = waiting.popleft()
                 self.closed.append((start, max(tick, start + 1), first, velocity))
-        elif kind == _PROGRAM and _PROGRAM not in self.seen:
+        elif kind == PROGRAM and PROGRAM not in self.seen:
             self.program = first
-            self.seen.add(_PROGRAM)
-        elif kind == _CONTROL and first == _EXPRESSION:
+            self.seen.add(PROGRAM)
+        elif kind == CONTROL and first == EXPRESSION:
             self.expression.append((tick, second))
-        elif kind == _CONTROL and first in (_VOLUME, _PAN) and first not in self.seen:
+        elif kind == CONTROL and first in (VOLUME, PAN) and first not in self.seen:
             self.seen.add(first)
-            if first == _VOLUME:
+            if first == VOLUME:
                 self.volume = second
             else:
                 self.pan = second

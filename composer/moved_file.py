@@ -16,11 +16,22 @@ from composer.kept_bars import Layout
 from composer.midi_reader import CHORDS_END, DEFAULT_TEMPO_US
 from composer.moved_track import Message, Span, is_meta, is_state, moved_messages
 from composer.picture_edit import PictureEdit, clock
-from composer.smf import META, SYSEX, MetaEvent, MidiFile, MidiTrack
+from composer.smf import (
+    CUE_POINT,
+    KEY_SIGNATURE,
+    LYRIC,
+    MARKER,
+    META,
+    SYSEX,
+    TEMPO,
+    TEXT,
+    TIME_SIGNATURE,
+    MetaEvent,
+    MidiFile,
+    MidiTrack,
+)
 from composer.timing import Bar, TempoMap
 
-TEXT, LYRIC, MARKER, CUE_POINT = 0x01, 0x05, 0x06, 0x07
-TEMPO, SMPTE_OFFSET, METRE, KEY = 0x51, 0x54, 0x58, 0x59
 CHORDS_END_TEXT = bytes((META, TEXT)) + f"chord={CHORDS_END}".encode()
 NEAR_S = 0.05  # an event of a kept bar this close to where its picture is stands there already
 _NAMES = {LYRIC: "lyric", MARKER: "marker", CUE_POINT: "cue point", TEXT: "text"}
@@ -144,9 +155,9 @@ def _conductor(file: MidiFile, spans: Sequence[Span], layout: Layout, marks: Mar
     out: list[Message] = []
     tempo = bytes((META, TEMPO)) + DEFAULT_TEMPO_US.to_bytes(3, "big")
     kinds: dict[str, tuple[Callable[[bytes], bool], bytes | None]] = {
-        "metre": (lambda data: is_meta(data, METRE), _metre_data(4, 4)),
+        "metre": (lambda data: is_meta(data, TIME_SIGNATURE), _metre_data(4, 4)),
         "tempo": (lambda data: is_meta(data, TEMPO), tempo),
-        "key": (lambda data: is_meta(data, KEY), None),
+        "key": (lambda data: is_meta(data, KEY_SIGNATURE), None),
         "chord": (lambda data: _text(data).startswith("chord="), None),
         "mood": (lambda data: _text(data).startswith("mood="), None),
     }
@@ -204,11 +215,11 @@ def _first_key(mine: Sequence[Message], spans: Sequence[Span]) -> bytes:
 
 def _metre_data(numerator: int, denominator: int) -> bytes:
     clocks = round(24 * Bar(numerator, denominator, DEFAULT_TEMPO_US).pulse_beats)
-    return bytes((META, METRE, numerator, denominator.bit_length() - 1, min(clocks, 255), 8))
+    return bytes((META, TIME_SIGNATURE, numerator, denominator.bit_length() - 1, min(clocks, 255), 8))
 
 
 def _is_timing(data: bytes) -> bool:
-    return data[0] == META and data[1] in (TEMPO, METRE, KEY)
+    return data[0] == META and data[1] in (TEMPO, TIME_SIGNATURE, KEY_SIGNATURE)
 
 
 def _is_told(data: bytes) -> bool:

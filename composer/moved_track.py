@@ -14,10 +14,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from composer.smf import META, SYSEX, MidiTrack
+from composer.smf import (
+    BEND,
+    CONTROL,
+    EXPRESSION,
+    META,
+    NOTE_OFF,
+    NOTE_ON,
+    PRESSURE,
+    PROGRAM,
+    SYSEX,
+    MidiTrack,
+)
 
-NOTE_OFF, NOTE_ON, CONTROL, PROGRAM, PRESSURE, BEND = 0x80, 0x90, 0xB0, 0xC0, 0xD0, 0xE0
-EXPRESSION, PEDALS, BANK = 11, (64, 65, 66, 67, 68, 69), (0, 32)
+PEDALS, BANK = (64, 65, 66, 67, 68, 69), (0, 32)
 MODES = 120  # controllers from here on are commands, not values
 INCREMENTS = (96, 97)
 AT_REST = {1: 0, EXPRESSION: 127, **dict.fromkeys(PEDALS, 0)}  # of controllers that were never set

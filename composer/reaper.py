@@ -27,11 +27,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from composer.conductor import Conductor
-from composer.lint_view import CUE_POINT, MARKER, SMPTE_OFFSET, TEMPO, TIME_SIGNATURE, TRACK_NAME
 from composer.midi_reader import places_of, score_of
 from composer.music import Score
 from composer.output import staged_file
-from composer.smf import ESCAPE, META, SYSEX, MidiFile
+from composer.smf import (
+    CUE_POINT,
+    ESCAPE,
+    MARKER,
+    META,
+    SMPTE_OFFSET,
+    SYSEX,
+    TEMPO,
+    TIME_SIGNATURE,
+    TRACK_NAME,
+    MidiFile,
+)
 from composer.timecode import can_drop_frames, exact_rate, frame_number, is_drop_frame
 
 SAMPLE_RATE_HZ = 48_000

@@ -17,12 +17,12 @@ from composer.followed import HIT_MARKER, conductor_of, followed, sheet_of, wire
 from composer.history import with_version
 from composer.kept_bars import Layout, lay_out
 from composer.midi_reader import NO_CHORD, places_of, score_of
-from composer.moved_file import CUE_POINT, MARKER, SMPTE_OFFSET, TEXT, moved_file
+from composer.moved_file import moved_file
 from composer.music import ChordSpan, Marker, Score
 from composer.picture_edit import PictureEdit, changes
 from composer.pipeline import CANDIDATES
 from composer.rewrite import AS_BEFORE, Task, Wishes, rewrite
-from composer.smf import META, MetaEvent, MidiFile, MidiTrack
+from composer.smf import CUE_POINT, MARKER, META, SMPTE_OFFSET, TEXT, MetaEvent, MidiFile, MidiTrack
 from composer.splice import with_notes, with_texts
 from composer.spotting.cues import CueSheet, Hit
 from composer.spotting.landing import landings, unmet_hits

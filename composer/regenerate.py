@@ -19,7 +19,7 @@ from composer.edit_options import STAGES
 from composer.errors import BadInput
 from composer.history import with_version
 from composer.instruments import instrument_of
-from composer.midi import MELODIC_CHANNELS, PAN, VOLUME
+from composer.midi import MELODIC_CHANNELS
 from composer.midi_reader import CHORDS_END, DRUM_CHANNEL, NO_CHORD, places_of, score_of
 from composer.music import ChordSpan, Note, Score, Track
 from composer.options import MAX_CANDIDATES, MAX_SEED, WrongUsage
@@ -28,13 +28,12 @@ from composer.palettes import PALETTES, Layer
 from composer.pipeline import CANDIDATES
 from composer.rewrite import AS_BEFORE, Task, Wishes, rewrite
 from composer.sketch import sketch_of
-from composer.smf import META, SYSEX, MidiFile, MidiTrack
+from composer.smf import CONTROL, META, PAN, PROGRAM, SYSEX, TEXT, TRACK_NAME, VOLUME, MidiFile, MidiTrack
 from composer.splice import is_text, with_notes, with_texts
 from composer.theory import Key
 
 _BARS = re.compile(r"(\d{1,6})(?:-(\d{1,6}))?")
 _KEEP = re.compile(r"(?:(?P<track>[^@:]+?)(?::(?P<note>[A-G][#b]?-?\d))?)?(?:@(?P<bars>[\d,\s-]+))?")
-TEXT, TRACK_NAME, CONTROL, PROGRAM = 0x01, 0x03, 0xB0, 0xC0
 _EPS = 1e-6
 Kept = tuple[int, int, int | None]  # track, bar, pitch or all of them
 

@@ -18,8 +18,14 @@ from pathlib import Path
 from composer.chase import TrackState
 from composer.conductor import Conductor
 from composer.errors import BadInput
-from composer.lint_view import (
+from composer.midi import smpte_rate
+from composer.midi_file import write_midi_file
+from composer.midi_reader import score_of
+from composer.music import Score
+from composer.output import fitting_name
+from composer.smf import (
     KEY_SIGNATURE,
+    META,
     NOTE_OFF,
     NOTE_ON,
     SMPTE_OFFSET,
@@ -27,13 +33,9 @@ from composer.lint_view import (
     TEXT,
     TIME_SIGNATURE,
     TRACK_NAME,
+    MidiFile,
+    MidiTrack,
 )
-from composer.midi import smpte_rate
-from composer.midi_file import write_midi_file
-from composer.midi_reader import score_of
-from composer.music import Score
-from composer.output import fitting_name
-from composer.smf import META, MidiFile, MidiTrack
 from composer.timecode import exact_rate, frame_label, frame_number, is_drop_frame, parse_timecode
 
 MAX_SECTIONS = 999

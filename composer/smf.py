@@ -21,7 +21,11 @@ MAX_CHUNKS = 65_535  # as many tracks as the header can count
 MAX_VARIABLE_LENGTH = 2**28 - 1  # largest delta or length: four bytes of seven bits
 
 META, SYSEX, ESCAPE, END_OF_TRACK = 0xFF, 0xF0, 0xF7, 0x2F
-DATA_BYTES = {0x80: 2, 0x90: 2, 0xA0: 2, 0xB0: 2, 0xC0: 1, 0xD0: 1, 0xE0: 2}  # by the status's upper half
+NOTE_OFF, NOTE_ON, KEY_PRESSURE, CONTROL, PROGRAM, PRESSURE, BEND = range(0x80, 0xF0, 0x10)  # + channel
+DATA_BYTES = {status: 1 if status in (PROGRAM, PRESSURE) else 2 for status in range(NOTE_OFF, SYSEX, 0x10)}
+TEXT, TRACK_NAME, LYRIC, MARKER, CUE_POINT, PORT = 0x01, 0x03, 0x05, 0x06, 0x07, 0x21  # types of metas
+TEMPO, SMPTE_OFFSET, TIME_SIGNATURE, KEY_SIGNATURE = 0x51, 0x54, 0x58, 0x59
+MODULATION, VOLUME, PAN, EXPRESSION = 1, 7, 10, 11  # controllers
 
 
 class SmfError(ValueError):

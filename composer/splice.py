@@ -13,9 +13,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from composer.music import Note
-from composer.smf import META, MidiFile, MidiTrack
+from composer.smf import META, NOTE_OFF, NOTE_ON, TEXT, MidiFile, MidiTrack
 
-_NOTE_OFF, _NOTE_ON, _TEXT = 0x80, 0x90, 0x01
 Message = tuple[int, bytes]
 
 
@@ -33,8 +32,8 @@ def with_notes(
     for note in notes:
         start = round(note.onset_beats * file.ticks_per_beat)
         stop = max(round(note.end_beats * file.ticks_per_beat), start + 1)
-        ons.append((start, bytes((_NOTE_ON | channel, note.pitch, note.velocity))))
-        offs.append((stop, bytes((_NOTE_OFF | channel, note.pitch, 0))))
+        ons.append((start, bytes((NOTE_ON | channel, note.pitch, note.velocity))))
+        offs.append((stop, bytes((NOTE_OFF | channel, note.pitch, 0))))
     return _with_track(file, index, _merged(offs, kept, ons))
 
 
@@ -48,13 +47,13 @@ def with_texts(
         for tick, data in file.tracks[0].messages
         if not (is_text(data) and is_old(tick, data[2:].decode("utf-8", "replace")))
     ]
-    new = [(tick, bytes((META, _TEXT)) + text.encode()) for tick, text in texts]
+    new = [(tick, bytes((META, TEXT)) + text.encode()) for tick, text in texts]
     return _with_track(file, 0, _merged([], kept, new))
 
 
 def is_text(data: bytes) -> bool:
     """Whether a message is a text event."""
-    return data[:2] == bytes((META, _TEXT))
+    return data[:2] == bytes((META, TEXT))
 
 
 def _messages_of_notes(track: MidiTrack, channel: int, is_old: Callable[[int, int], bool]) -> set[int]:
@@ -62,10 +61,10 @@ def _messages_of_notes(track: MidiTrack, channel: int, is_old: Callable[[int, in
     gone: set[int] = set()
     sounding: dict[int, deque[tuple[int, bool]]] = {}
     for number, (tick, data) in enumerate(track.messages):
-        if data[0] & 0x0F != channel or data[0] & 0xF0 not in (_NOTE_OFF, _NOTE_ON):
+        if data[0] & 0x0F != channel or data[0] & 0xF0 not in (NOTE_OFF, NOTE_ON):
             continue
         waiting = sounding.setdefault(data[1], deque())
-        if data[0] & 0xF0 == _NOTE_ON and data[2] > 0:
+        if data[0] & 0xF0 == NOTE_ON and data[2] > 0:
             waiting.append((number, is_old(tick, data[1])))
         elif waiting:
             start, goes = waiting.popleft()
